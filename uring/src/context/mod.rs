@@ -1,0 +1,333 @@
+//! [`URingContext`]: add, submit, wait.
+
+mod builder;
+mod ops;
+mod queue;
+mod reap;
+mod registered;
+mod split;
+mod teardown;
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FSYNC_DATASYNC};
+
+pub use self::builder::Builder;
+use self::ops::impl_ops;
+use self::queue::Queue;
+pub use self::queue::Queued;
+pub use self::reap::Completions;
+use self::reap::Reap;
+pub use self::split::{Completer, Submitter};
+use self::teardown::teardown;
+use crate::UserData;
+use crate::codes::Op;
+use crate::error::{Error, Rejected, Result};
+use crate::features::{Features, SetupFlags};
+use crate::probe::Probe;
+use crate::ring::Core;
+use crate::ring::setup::Request;
+use crate::ring::sqe::{Sqe, Target};
+use crate::stats::Stats;
+
+/// An io_uring for file I/O: queue requests with `add_*`, [`submit`](Self::submit) them, and iterate over
+/// what [`wait`](Self::wait) returns.
+///
+/// Requests are told apart by the `user_data` they were added with; the context gives it no meaning, and
+/// it may repeat. Requests run in no particular order.
+///
+/// # Contract
+///
+/// What names the caller's memory or descriptor is `unsafe`, and asks for one thing: **the memory lives
+/// and is not otherwise touched until its completion has been taken; the descriptor stays open until
+/// `submit`** (or a `wait`, which submits). Dropping the context also ends the kernel's use of the
+/// memory: it cancels what can be cancelled and waits for the rest. Leaking the context
+/// ([`mem::forget`](std::mem::forget)) does not.
+///
+/// # Threads and forks
+///
+/// A context may move between threads; [`split`](Self::split) makes a half that submits and a half that
+/// takes completions. After a `fork` the child's copy fails with [`Error::Forked`].
+///
+/// # Examples
+///
+/// ```
+/// use uring::URingContext;
+///
+/// let file = std::fs::File::open("/proc/self/exe")?;
+/// let mut ring = URingContext::new(16)?;
+/// let mut block = [0; 64];
+/// // SAFETY: `block` and `file` outlive the wait below, and nobody else looks at `block`.
+/// unsafe { ring.add_read(block.as_mut_ptr(), block.len(), &file, 0, 1)? };
+/// for (user_data, result) in ring.wait()? {
+///     println!("request {user_data} read {} bytes", result?);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct URingContext {
+    queue: Queue,
+    reap: Reap,
+}
+
+impl_ops!(URingContext);
+
+impl URingContext {
+    /// Makes a context with room for `num_entries` requests between two submits, rounded up to a power of
+    /// two; 1 to 32768. More than that may be in flight. See
+    /// [`io_uring_setup(2)`](https://man7.org/linux/man-pages/man2/io_uring_setup.2.html).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Kernel`] whose text says what forbids the ring: `EPERM` (the sysctl
+    /// `kernel.io_uring_disabled`, a seccomp filter), `ENOSYS`, `ENOMEM`, `EMFILE`, `EINVAL` for a size
+    /// out of range, `EOPNOTSUPP` on a kernel before 5.10.
+    pub fn new(num_entries: usize) -> Result<Self> {
+        Self::builder(num_entries).build()
+    }
+
+    /// Starts a context with options.
+    pub fn builder(num_entries: usize) -> Builder {
+        Builder::new(num_entries)
+    }
+
+    fn with(request: &Request) -> Result<Self> {
+        let (core, sq, cq) = Core::new(request)?;
+        let (sq_head, cq_head) = (sq.head(), cq.head());
+        let queue = Queue::new(core.clone(), sq, cq_head);
+        let reap = Reap::new(core, cq, sq_head);
+        Ok(Self { queue, reap })
+    }
+
+    /// Submits what was added and waits until at least one completion is there, if anything is in flight;
+    /// if nothing is, returns an empty iterator at once.
+    ///
+    /// A signal does not end the wait.
+    ///
+    /// # Errors
+    ///
+    /// What `io_uring_enter(2)` says; no request is lost by it. `EBADR`: the kernel itself lost
+    /// completions for want of memory. [`Error::Forked`] in a forked child.
+    #[inline]
+    pub fn wait(&mut self) -> Result<Completions<'_>> {
+        self.wait_until(1, None)
+    }
+
+    /// As [`wait`](Self::wait) for `nr` completions, or as many as are in flight or fit the completion
+    /// ring, whichever is least.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    #[inline]
+    pub fn wait_nr(&mut self, nr: usize) -> Result<Completions<'_>> {
+        self.wait_until(u32::try_from(nr).unwrap_or(u32::MAX), None)
+    }
+
+    /// As [`wait`](Self::wait) for `timeout` at the most, counted from the call; then the iterator may be
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Completions<'_>> {
+        // A deadline past what the clock can tell is none.
+        self.wait_until(1, Instant::now().checked_add(timeout))
+    }
+
+    /// Returns the completions that are there, without waiting and without submitting.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn completions(&mut self) -> Result<Completions<'_>> {
+        self.reap.completions()
+    }
+
+    /// Submits what was added and hands every completion to `each` until nothing is in flight.
+    ///
+    /// It waits for as long as that takes: a read on an empty pipe has to be [cancelled](Self::cancel)
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait); the completions so far have been handed out.
+    pub fn drain(&mut self, mut each: impl FnMut(UserData, io::Result<u32>)) -> Result<()> {
+        loop {
+            let mut idle = true;
+            for (user_data, result) in self.wait()? {
+                idle = false;
+                each(user_data, result);
+            }
+            if idle {
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
+    fn wait_until(&mut self, nr: u32, deadline: Option<Instant>) -> Result<Completions<'_>> {
+        self.reap.check()?;
+        self.reap.publish();
+        loop {
+            let to_submit = self.queue.publish();
+            let owed = self
+                .queue
+                .sq()
+                .local_tail()
+                .wrapping_sub(self.reap.cq.local_head());
+            let wanted = nr.min(owed).min(self.reap.cq.entries());
+            let enough = self.reap.cq.ready() >= wanted;
+            if enough && to_submit == 0 {
+                break;
+            }
+            let missing = if enough { 0 } else { wanted };
+            self.reap.enters += 1;
+            let entered = match deadline {
+                Some(deadline) if missing > 0 => {
+                    self.queue.core.enter_until(to_submit, missing, deadline)
+                }
+                _ => {
+                    let flags = if enough {
+                        self.queue.flush_flags()
+                    } else {
+                        IORING_ENTER_GETEVENTS
+                    };
+                    self.queue.core.enter(to_submit, missing, flags)
+                }
+            };
+            match entered {
+                Ok(0) if enough => break,
+                Ok(consumed) => self.queue.submitted += u64::from(consumed),
+                Err(error) => {
+                    if !self.recover(error, deadline)? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(self.reap.iter())
+    }
+
+    /// Decides after a failed enter: go on (`true`), return what there is (`false`), or fail.
+    #[cold]
+    fn recover(&mut self, error: io::Error, deadline: Option<Instant>) -> Result<bool> {
+        match error.raw_os_error() {
+            Some(libc::EINTR) => Ok(true),
+            Some(libc::ETIME) => Ok(false),
+            // No room for more requests: the completions that are there, or the next one, make some.
+            Some(libc::EAGAIN | libc::EBUSY) if self.reap.cq.ready() > 0 => Ok(false),
+            Some(libc::EAGAIN | libc::EBUSY) if self.reap.in_flight() > 0 => {
+                self.reap.enters += 1;
+                let waited = match deadline {
+                    Some(deadline) => self.queue.core.enter_until(0, 1, deadline),
+                    None => self.queue.core.enter(0, 1, IORING_ENTER_GETEVENTS),
+                };
+                match waited {
+                    Ok(_) => Ok(true),
+                    Err(error) => match error.raw_os_error() {
+                        Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(true),
+                        Some(libc::ETIME) => Ok(false),
+                        _ => Err(self.reap.error(error)),
+                    },
+                }
+            }
+            _ => Err(self.reap.error(error)),
+        }
+    }
+
+    /// Requests that the kernel has accepted and whose completions have not been taken.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        if self.queue.check().is_err() {
+            0
+        } else {
+            self.reap.in_flight() as usize
+        }
+    }
+
+    /// What the context has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            enters: self.queue.enters + self.reap.enters,
+            submitted: self.queue.submitted,
+            completed: self.reap.completed(),
+        }
+    }
+
+    /// What the kernel can do with this ring.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        Features::from_bits_retain(self.queue.core.features())
+    }
+
+    /// How the ring was set up: what was asked for, and the best of the rest that the kernel has.
+    #[must_use]
+    pub fn setup_flags(&self) -> SetupFlags {
+        SetupFlags::from_bits_retain(self.queue.core.setup_flags())
+    }
+
+    /// Asks the kernel what it offers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Kernel`] if a restricted ring does not allow `REGISTER_PROBE`.
+    pub fn probe(&self) -> Result<Probe> {
+        Probe::new(&self.queue.core)
+    }
+
+    /// Splits the context, so that one thread submits while another takes completions.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a ring that is bound to one thread ([`Builder::defer_taskrun`]); it is then dropped,
+    /// with all that a drop means. [`Error::Forked`] in a forked child.
+    pub fn split(self) -> Result<(Submitter, Completer)> {
+        self.queue.check()?;
+        if self.queue.core.is_bound_to_thread() {
+            return Err(Error::invalid(
+                "split",
+                "a ring with `defer_taskrun` belongs to one thread",
+            ));
+        }
+        split::split(self)
+    }
+
+    fn into_halves(self) -> (Queue, Reap) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never used or dropped again, so the field is moved out once.
+        let queue = unsafe { ptr::read(&raw const this.queue) };
+        // SAFETY: as above.
+        let reap = unsafe { ptr::read(&raw const this.reap) };
+        (queue, reap)
+    }
+}
+
+/// Waits until the kernel is done with the memory of every request; see the
+/// [contract](URingContext#contract).
+///
+/// Requests that were added but not submitted are forgotten. If the wait cannot be had (the kernel refuses
+/// `io_uring_enter` since), the drop says so on standard error and leaks the ring.
+impl Drop for URingContext {
+    fn drop(&mut self) {
+        teardown(&mut self.queue, &mut self.reap);
+    }
+}
+
+/// The descriptor of the ring is readable while completions wait.
+impl AsFd for URingContext {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.core.as_fd()
+    }
+}
+
+impl AsRawFd for URingContext {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}

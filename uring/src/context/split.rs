@@ -1,0 +1,305 @@
+//! The two halves of a context, for two threads.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FSYNC_DATASYNC};
+
+use super::URingContext;
+use super::ops::impl_ops;
+use super::queue::{Queue, Queued};
+use super::reap::{Completions, Reap};
+use super::teardown::teardown;
+use crate::UserData;
+use crate::codes::Op;
+use crate::error::{Error, Rejected, Result};
+use crate::ring::enter::poll;
+use crate::ring::sqe::{Sqe, Target};
+use crate::stats::Stats;
+
+/// What the halves know of each other.
+#[derive(Debug)]
+struct Shared {
+    /// What a dropped half leaves to the other one, which then has a whole context to take down.
+    left: Mutex<Left>,
+    /// Set before `hangup` is written.
+    submitter_is_gone: AtomicBool,
+    /// An eventfd that wakes a completer with nothing to wait for.
+    hangup: File,
+}
+
+#[derive(Debug, Default)]
+struct Left {
+    queue: Option<Queue>,
+    reap: Option<Reap>,
+}
+
+impl Shared {
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Left {
+    /// Ends the context if both halves are here.
+    fn take_down(&mut self) {
+        if let (Some(queue), Some(reap)) = (&mut self.queue, &mut self.reap) {
+            teardown(queue, reap);
+            *self = Self::default();
+        }
+    }
+}
+
+pub(super) fn split(whole: URingContext) -> Result<(Submitter, Completer)> {
+    // Still whole: an error drops it as a context.
+    let hangup = eventfd().map_err(|error| Error::kernel("eventfd", error, ""))?;
+    let shared = Arc::new(Shared {
+        left: Mutex::default(),
+        submitter_is_gone: AtomicBool::new(false),
+        hangup,
+    });
+    let (queue, reap) = whole.into_halves();
+    Ok((
+        Submitter {
+            queue: ManuallyDrop::new(queue),
+            shared: shared.clone(),
+        },
+        Completer {
+            reap: ManuallyDrop::new(reap),
+            shared,
+        },
+    ))
+}
+
+fn eventfd() -> io::Result<File> {
+    // SAFETY: no pointers are passed.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made the descriptor, and nobody else knows of it.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// The half of a context that adds and submits; see [`URingContext::split`].
+///
+/// The [contract](URingContext#contract) is that of the whole. Dropping it tells the [`Completer`], whose
+/// wait ends when nothing is in flight any more; requests that were not submitted are forgotten. The
+/// second of the halves to be dropped waits until the kernel is done with all memory.
+#[derive(Debug)]
+pub struct Submitter {
+    /// Taken once, by `drop` or `reunite`.
+    queue: ManuallyDrop<Queue>,
+    shared: Arc<Shared>,
+}
+
+impl_ops!(Submitter);
+
+impl Submitter {
+    /// Makes the context whole again.
+    ///
+    /// # Errors
+    ///
+    /// Gives both back if they are not halves of one context.
+    #[expect(
+        clippy::result_large_err,
+        reason = "both halves come back, on a path that is never hot"
+    )]
+    pub fn reunite(self, completer: Completer) -> Result<URingContext, (Self, Completer)> {
+        if !Arc::ptr_eq(&self.shared, &completer.shared) {
+            return Err((self, completer));
+        }
+        let (submitter, completer) = (ManuallyDrop::new(self), ManuallyDrop::new(completer));
+        // SAFETY: neither half is used or dropped again, so each field is moved out once.
+        let queue = unsafe { ptr::read(&raw const submitter.queue) };
+        // SAFETY: as above.
+        let reap = unsafe { ptr::read(&raw const completer.reap) };
+        // SAFETY: as above.
+        drop(unsafe { ptr::read(&raw const submitter.shared) });
+        // SAFETY: as above.
+        drop(unsafe { ptr::read(&raw const completer.shared) });
+        Ok(URingContext {
+            queue: ManuallyDrop::into_inner(queue),
+            reap: ManuallyDrop::into_inner(reap),
+        })
+    }
+
+    /// What this half has done so far; it completes nothing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            enters: self.queue.enters,
+            submitted: self.queue.submitted,
+            completed: 0,
+        }
+    }
+}
+
+impl Drop for Submitter {
+    fn drop(&mut self) {
+        // SAFETY: taken once, here: `reunite` never drops a half.
+        let queue = unsafe { ManuallyDrop::take(&mut self.queue) };
+        let mut left = self.shared.left();
+        left.queue = Some(queue);
+        left.take_down();
+        self.shared.submitter_is_gone.store(true, Ordering::Release);
+        // Eight bytes always fit the empty counter.
+        let _ = (&self.shared.hangup).write(&1u64.to_ne_bytes());
+    }
+}
+
+/// The half of a context that takes completions; see [`URingContext::split`].
+#[derive(Debug)]
+pub struct Completer {
+    /// Taken once, by `drop` or `reunite`.
+    reap: ManuallyDrop<Reap>,
+    shared: Arc<Shared>,
+}
+
+impl Completer {
+    /// Waits until at least one completion is there.
+    ///
+    /// With nothing in flight it sleeps until the other half submits something; once that half is gone,
+    /// it returns an empty iterator when nothing is in flight. A signal does not end the wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`URingContext::wait`].
+    pub fn wait(&mut self) -> Result<Completions<'_>> {
+        self.wait_until(1, None)
+    }
+
+    /// As [`wait`](Self::wait) for `nr` completions, or as many as are in flight or fit the completion
+    /// ring, whichever is least.
+    ///
+    /// # Errors
+    ///
+    /// As [`URingContext::wait`].
+    pub fn wait_nr(&mut self, nr: usize) -> Result<Completions<'_>> {
+        self.wait_until(u32::try_from(nr).unwrap_or(u32::MAX), None)
+    }
+
+    /// As [`wait`](Self::wait) for `timeout` at the most, counted from the call; then the iterator may be
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`URingContext::wait`].
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Completions<'_>> {
+        self.wait_until(1, Instant::now().checked_add(timeout))
+    }
+
+    /// Returns the completions that are there, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`URingContext::wait`].
+    pub fn completions(&mut self) -> Result<Completions<'_>> {
+        self.reap.completions()
+    }
+
+    fn wait_until(&mut self, nr: u32, deadline: Option<Instant>) -> Result<Completions<'_>> {
+        self.reap.check()?;
+        loop {
+            self.reap.publish();
+            self.reap.flush().map_err(|error| self.reap.error(error))?;
+            // Looked at before what is in flight: nothing is added after it.
+            let is_last = self.shared.submitter_is_gone.load(Ordering::Acquire);
+            let ready = self.reap.cq.ready();
+            let wanted = nr
+                .min(self.reap.cq.entries())
+                .min(self.reap.in_flight().max(1));
+            let waited = if ready >= wanted {
+                break;
+            } else if self.reap.in_flight() > 0 {
+                self.enter(wanted, deadline)
+            } else if is_last {
+                break;
+            } else {
+                self.sleep(deadline)
+            };
+            if let Err(error) = waited {
+                match error.raw_os_error() {
+                    Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
+                    Some(libc::ETIME) => break,
+                    _ => return Err(self.reap.error(error)),
+                }
+            }
+        }
+        Ok(self.reap.iter())
+    }
+
+    /// Waits for completions of what is in flight.
+    fn enter(&mut self, wanted: u32, deadline: Option<Instant>) -> io::Result<()> {
+        self.reap.enters += 1;
+        let entered = match deadline {
+            Some(deadline) => self.reap.core.enter_until(0, wanted, deadline),
+            None => self.reap.core.enter(0, wanted, IORING_ENTER_GETEVENTS),
+        };
+        entered.map(drop)
+    }
+
+    /// Waits for the other half to do something.
+    fn sleep(&self, deadline: Option<Instant>) -> io::Result<()> {
+        let readable = |fd: RawFd| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let ring = readable(self.reap.core.as_fd().as_raw_fd());
+        let hangup = readable(self.shared.hangup.as_raw_fd());
+        match poll(&mut [ring, hangup], deadline)? {
+            0 => Err(io::Error::from_raw_os_error(libc::ETIME)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Requests that the kernel has accepted and whose completions have not been taken.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        if self.reap.is_forked() {
+            0
+        } else {
+            self.reap.in_flight() as usize
+        }
+    }
+
+    /// What this half has done so far; it submits nothing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            enters: self.reap.enters,
+            submitted: 0,
+            completed: self.reap.completed(),
+        }
+    }
+}
+
+impl Drop for Completer {
+    fn drop(&mut self) {
+        // SAFETY: taken once, here: `reunite` never drops a half.
+        let reap = unsafe { ManuallyDrop::take(&mut self.reap) };
+        let mut left = self.shared.left();
+        left.reap = Some(reap);
+        left.take_down();
+    }
+}
+
+/// The descriptor of the ring is readable while completions wait.
+impl AsFd for Completer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reap.core.as_fd()
+    }
+}
+
+impl AsRawFd for Completer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}

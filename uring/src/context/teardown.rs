@@ -1,0 +1,107 @@
+//! The end of a context: afterwards the kernel holds no memory of the caller.
+//!
+//! Closing the descriptor would not do. It returns while reads go on, and the kernel writes their data
+//! into memory that may be somebody else's by then.
+
+use std::io::{self, Write};
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use uring_sys::{IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY};
+
+use super::queue::Queue;
+use super::reap::Reap;
+use crate::codes::Op;
+use crate::ring::sqe::Sqe;
+
+/// How long to wait before what is still in flight is cancelled again: a request that was just changing
+/// hands inside the kernel is missed the first time.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Cancels what can be cancelled and waits for the rest; what cannot be had is said and leaked.
+pub(crate) fn teardown(queue: &mut Queue, reap: &mut Reap) {
+    if queue.check().is_err() {
+        // The parent's requests are the parent's.
+        return;
+    }
+    let Err(error) = quiesce(queue, reap) else {
+        return;
+    };
+    // Nothing can be done about a failure to say it.
+    let _ = writeln!(
+        io::stderr(),
+        "uring: dropped with {} requests in flight that cannot be waited for ({error}): the ring is leaked, \
+         and the kernel may still use the memory of these requests",
+        reap.in_flight()
+    );
+    // The descriptor and the mappings stay; what an entry points to is not needed any more, since the
+    // kernel has consumed every entry in flight (`IORING_FEAT_SUBMIT_STABLE`).
+    mem::forget(Arc::clone(&queue.core));
+}
+
+fn quiesce(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
+    queue.discard();
+    reap.iter().for_each(drop);
+    if reap.lost {
+        return Err(io::Error::from_raw_os_error(libc::EBADR));
+    }
+    while reap.in_flight() > 0 {
+        let mut targets = Targets::of(reap);
+        let retry_at = Instant::now() + PATIENCE;
+        while reap.in_flight() > 0 && Instant::now() < retry_at {
+            targets.cancel(queue);
+            let to_submit = queue.publish();
+            match queue.core.enter_until(to_submit, 1, retry_at) {
+                Ok(_) => {}
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
+                    _ => return Err(error),
+                },
+            }
+            reap.iter().for_each(drop);
+        }
+    }
+    queue.core.release_buffers();
+    Ok(())
+}
+
+/// What is still to be cancelled in this round.
+enum Targets {
+    /// One request cancels all.
+    Any { asked: bool },
+    /// One request for each of these.
+    Each(Vec<u64>),
+}
+
+impl Targets {
+    fn of(reap: &Reap) -> Self {
+        match reap.core.ledger() {
+            None => Self::Any { asked: false },
+            Some(ledger) => Self::Each(ledger.outstanding()),
+        }
+    }
+
+    /// Adds as many requests to cancel as fit.
+    fn cancel(&mut self, queue: &mut Queue) {
+        let mut sqe = Sqe::new(Op::ASYNC_CANCEL, 0);
+        sqe.flags = queue.core.required_flags();
+        match self {
+            Self::Any { asked } => {
+                if !*asked {
+                    sqe.op_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
+                    *asked = queue.add(sqe).is_ok();
+                }
+            }
+            Self::Each(targets) => {
+                while let Some(&target) = targets.last() {
+                    sqe.addr = target;
+                    if queue.add(sqe).is_err() {
+                        break;
+                    }
+                    targets.pop();
+                }
+            }
+        }
+    }
+}

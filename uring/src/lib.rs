@@ -1,0 +1,78 @@
+//! io_uring for file I/O: a thin, complete, sound context.
+//!
+//! [`URingContext`] is a ring with three verbs: **add** requests, **submit** them, **wait** for their
+//! completions, which come as an iterator. It allocates nothing on the way, makes one system call for a
+//! batch, and keeps its promises when things go wrong: requests are neither lost nor doubled, signals and
+//! full queues are its own business, and after a drop the kernel holds no memory of yours.
+//!
+//! ```
+//! use uring::URingContext;
+//!
+//! let program = std::fs::File::open("/proc/self/exe")?;
+//! let (mut magic, mut class) = ([0; 4], [0; 1]);
+//!
+//! let mut ring = URingContext::new(16)?;
+//! // SAFETY: `program`, `magic` and `class` outlive the wait below, and nobody looks at them before.
+//! unsafe {
+//!     ring.add_read(magic.as_mut_ptr(), magic.len(), &program, 0, 1)?;
+//!     ring.add_read(class.as_mut_ptr(), class.len(), &program, 4, 2)?;
+//! }
+//! // One system call submits both and waits for both; they complete in any order.
+//! for (user_data, result) in ring.wait_nr(2)? {
+//!     println!("request {user_data} read {} bytes", result?);
+//! }
+//! assert_eq!(&magic, b"\x7fELF");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What to know
+//!
+//! - **Memory.** A request's memory is the kernel's until its completion has been taken; that is the whole
+//!   [contract](URingContext#contract), and the reason why what names memory is `unsafe`.
+//! - **Full queues.** [`Error::NoSpace`] means: submit, then add again. Nothing has happened.
+//! - **Completions.** Take them from [`wait`](URingContext::wait), from
+//!   [`completions`](URingContext::completions) without waiting, or poll the context's own descriptor
+//!   ([`AsFd`](std::os::fd::AsFd)) together with others. Those that overflow the ring are not lost and not
+//!   held back.
+//! - **Threads.** A context is `Send`; [`split`](URingContext::split) makes two halves for two threads.
+//! - **Kernels.** Linux 5.10 and newer. What is newer than that falls back by itself, or its documentation
+//!   says since when it is there; [`probe`](URingContext::probe) and [`features`](URingContext::features)
+//!   tell what there is.
+//!
+//! The crate `aio` is this one's twin over kernel AIO, for where io_uring is forbidden: its `AioContext`
+//! has the same methods. `uring-sys` is the raw interface below.
+//!
+//! # How it is built
+//!
+//! `context` is what the user sees: a queue that adds and submits, and a reaper that takes completions,
+//! which [`split`](URingContext::split) hands out one by one. Both stand on `ring`, where set-up, mapping,
+//! shared indices, submission, completion, enter and register have a room each. Memory that the kernel
+//! shares is reached through atomics and whole-entry copies only, never through references; the orderings
+//! are in `ring::index`, and nowhere else.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("io_uring is an interface of Linux");
+
+mod codes;
+mod context;
+mod error;
+mod features;
+mod flags;
+mod fork;
+mod probe;
+mod restriction;
+mod ring;
+mod stats;
+
+pub use crate::codes::{Op, RegisterOp};
+pub use crate::context::{Builder, Completer, Completions, Queued, Submitter, URingContext};
+pub use crate::error::{Error, Failure, Rejected, Result};
+pub use crate::features::{Features, SetupFlags};
+pub use crate::flags::{IoPriority, RwFlags};
+pub use crate::probe::Probe;
+pub use crate::restriction::Restrictions;
+pub use crate::ring::sqe::{Fixed, Target};
+pub use crate::stats::Stats;
+
+/// What a request is called by its caller; it comes back with the completion.
+pub type UserData = u64;

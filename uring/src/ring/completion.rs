@@ -1,0 +1,145 @@
+//! The completion queue: results that the kernel posts and the process takes.
+
+use std::io;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+
+use static_assertions::const_assert_eq;
+use uring_sys::{io_uring_cqe, io_uring_params};
+
+use super::index::Index;
+use super::mapping::Mapping;
+use crate::UserData;
+
+/// One completion, `struct io_uring_cqe` without its optional second half.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Cqe {
+    pub(crate) user_data: UserData,
+    pub(crate) res: i32,
+    pub(crate) flags: u32,
+}
+
+const_assert_eq!(size_of::<Cqe>(), 16);
+const_assert_eq!(
+    offset_of!(Cqe, user_data),
+    offset_of!(io_uring_cqe, user_data)
+);
+const_assert_eq!(offset_of!(Cqe, res), offset_of!(io_uring_cqe, res));
+const_assert_eq!(offset_of!(Cqe, flags), offset_of!(io_uring_cqe, flags));
+
+/// Turns a kernel result, a count or a negated errno, into a `Result` with a positive errno.
+#[inline]
+pub(crate) fn result(res: i32) -> io::Result<u32> {
+    u32::try_from(res).map_err(|_| io::Error::from_raw_os_error(res.wrapping_neg()))
+}
+
+/// The process's side of the completion queue.
+///
+/// Invariants: `cqes` names `mask + 1` entries inside a mapping that outlives the queue; positions
+/// `local_head..tail` hold completions that nobody has taken.
+#[derive(Debug)]
+pub(crate) struct CompletionQueue {
+    cqes: NonNull<Cqe>,
+    /// Advanced by us; the kernel may reuse what lies before it.
+    head: Index,
+    /// Advanced by the kernel.
+    tail: Index,
+    local_head: u32,
+    mask: u32,
+}
+
+// SAFETY: `cqes` points into a mapping that is valid in every thread; only the one owner of the queue
+// reads through it and advances the head.
+unsafe impl Send for CompletionQueue {}
+
+impl CompletionQueue {
+    /// # Safety
+    ///
+    /// `params` is what the kernel answered for the ring that `rings` maps, and the mapping outlives the
+    /// queue.
+    pub(crate) unsafe fn new(rings: &Mapping, params: &io_uring_params) -> Self {
+        let off = &params.cq_off;
+        // SAFETY: the mapping outlives the queue, and the kernel gave the offset (this fn's contract).
+        let head = unsafe { Index::new(rings, off.head) };
+        // SAFETY: as above.
+        let tail = unsafe { Index::new(rings, off.tail) };
+        Self {
+            cqes: rings.at(off.cqes).cast(),
+            head,
+            tail,
+            local_head: head.peek(),
+            mask: params.cq_entries - 1,
+        }
+    }
+
+    pub(crate) fn entries(&self) -> u32 {
+        self.mask + 1
+    }
+
+    /// Our head as the kernel knows it, for whoever asks how much it has room for.
+    pub(crate) fn head(&self) -> Index {
+        self.head
+    }
+
+    /// Index of the next completion to take.
+    #[inline]
+    pub(crate) fn local_head(&self) -> u32 {
+        self.local_head
+    }
+
+    /// One past the last completion that the kernel has posted.
+    #[inline]
+    pub(crate) fn tail(&self) -> u32 {
+        self.tail.observe()
+    }
+
+    /// Completions posted and not taken.
+    #[inline]
+    pub(crate) fn ready(&self) -> u32 {
+        self.tail().wrapping_sub(self.local_head)
+    }
+
+    /// Copies the next completion out and counts it as taken.
+    ///
+    /// # Safety
+    ///
+    /// There is one: a tail observed earlier lies past [`local_head`](Self::local_head).
+    #[inline]
+    pub(crate) unsafe fn take(&mut self) -> Cqe {
+        let position = (self.local_head & self.mask) as usize;
+        // SAFETY: masked, so inside the mapping.
+        let cqe = unsafe { self.cqes.add(position) };
+        self.local_head = self.local_head.wrapping_add(1);
+        // SAFETY: the kernel finished writing it before it advanced the tail that was observed (this
+        // fn's contract), and does not touch it again before `publish` moves the head past it.
+        unsafe { cqe.read() }
+    }
+
+    /// Gives the entries of all taken completions back to the kernel.
+    #[inline]
+    pub(crate) fn publish(&mut self) {
+        self.head.publish(self.local_head);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_result_becomes_an_error_with_a_positive_errno() {
+        assert_eq!(
+            result(-libc::EINVAL).unwrap_err().raw_os_error(),
+            Some(libc::EINVAL)
+        );
+        assert_eq!(result(-1).unwrap_err().raw_os_error(), Some(libc::EPERM));
+        assert_eq!(result(0).unwrap(), 0);
+        assert_eq!(result(i32::MAX).unwrap(), 0x7fff_ffff);
+    }
+
+    #[test]
+    fn no_kernel_result_panics() {
+        assert!(result(i32::MIN).is_err());
+    }
+}

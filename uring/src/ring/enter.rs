@@ -1,0 +1,131 @@
+//! `io_uring_enter`: the one door through which requests go and completions are waited for.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use uring_sys::{
+    __kernel_timespec, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING,
+    IORING_FEAT_EXT_ARG, io_uring_enter, io_uring_getevents_arg,
+};
+
+use super::Core;
+use super::completion::result;
+
+impl Core {
+    /// The descriptor to enter by, and the flag that says what kind it is.
+    #[inline]
+    fn door(&self) -> (RawFd, u32) {
+        let entered = match self.entered.get() {
+            Some(entered) => entered,
+            None => self.entered.get_or_init(|| self.registration()),
+        };
+        match entered
+            .as_ref()
+            .and_then(|registration| registration.index())
+        {
+            Some(index) => (index.cast_signed(), IORING_ENTER_REGISTERED_RING),
+            None => (self.fd.as_raw_fd(), 0),
+        }
+    }
+
+    /// Offers `to_submit` entries and waits until `min_complete` completions are in the ring; returns how
+    /// many entries the kernel consumed.
+    ///
+    /// A signal that comes after entries were consumed is not an error: the count is returned and fewer
+    /// completions may be there.
+    #[inline]
+    pub(crate) fn enter(&self, to_submit: u32, min_complete: u32, flags: u32) -> io::Result<u32> {
+        let (fd, kind) = self.door();
+        // SAFETY: the entries before the published tail are complete requests whose memory their
+        // submitters have vouched for; without EXT_ARG a null signal mask is the absence of one.
+        result(unsafe { io_uring_enter(fd, to_submit, min_complete, flags | kind, ptr::null(), 0) })
+    }
+
+    /// As [`enter`](Self::enter), always for completions, until `deadline` at the latest (`ETIME`).
+    pub(crate) fn enter_until(
+        &self,
+        to_submit: u32,
+        min_complete: u32,
+        deadline: Instant,
+    ) -> io::Result<u32> {
+        if self.features() & IORING_FEAT_EXT_ARG == 0 {
+            return self.enter_then_poll(to_submit, min_complete, deadline);
+        }
+        let timeout = timespec(deadline.saturating_duration_since(Instant::now()));
+        let arg = io_uring_getevents_arg {
+            ts: (&raw const timeout).addr() as u64,
+            ..Default::default()
+        };
+        let flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+        let (fd, kind) = self.door();
+        // SAFETY: as in `enter`; `arg` and the timespec it names outlive the call.
+        result(unsafe {
+            io_uring_enter(
+                fd,
+                to_submit,
+                min_complete,
+                flags | kind,
+                (&raw const arg).cast(),
+                size_of::<io_uring_getevents_arg>(),
+            )
+        })
+    }
+
+    /// Linux 5.10 has no timed enter: what is ready is let in, then the descriptor is polled.
+    fn enter_then_poll(
+        &self,
+        to_submit: u32,
+        min_complete: u32,
+        deadline: Instant,
+    ) -> io::Result<u32> {
+        let consumed = self.enter(to_submit, 0, IORING_ENTER_GETEVENTS)?;
+        if consumed == 0 && min_complete > 0 {
+            let mut fds = [libc::pollfd {
+                fd: self.fd.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            }];
+            if poll(&mut fds, Some(deadline))? == 0 {
+                return Err(io::Error::from_raw_os_error(libc::ETIME));
+            }
+        }
+        Ok(consumed)
+    }
+}
+
+/// Waits for any of `fds`, without end if there is no deadline; see `ppoll(2)`.
+pub(crate) fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> io::Result<usize> {
+    let timeout = deadline.map(|deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = timespec(left);
+        libc::timespec {
+            tv_sec: left.tv_sec,
+            tv_nsec: left.tv_nsec,
+        }
+    });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `fds` is a valid array of its length, `timeout` is null or outlives the call.
+    let ready = unsafe {
+        libc::ppoll(
+            fds.as_mut_ptr(),
+            fds.len() as libc::nfds_t,
+            timeout,
+            ptr::null(),
+        )
+    };
+    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
+}
+
+/// A duration as the kernel takes it.
+///
+/// The kernel adds it to its clock in 64-bit nanoseconds without a look at overflow, so more than it can
+/// hold is cut to 136 years.
+pub(crate) fn timespec(duration: Duration) -> __kernel_timespec {
+    let seconds = duration.as_secs().min(u32::MAX.into());
+    __kernel_timespec {
+        tv_sec: seconds.cast_signed(),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
