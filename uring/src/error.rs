@@ -35,11 +35,7 @@ impl Error {
 
     #[cold]
     pub(crate) fn kernel(call: &'static str, error: io::Error, hint: impl Into<String>) -> Self {
-        Error::Kernel(Box::new(Failure {
-            call,
-            error,
-            hint: hint.into(),
-        }))
+        Error::Kernel(Box::new(Failure { call, error, hint: hint.into() }))
     }
 
     /// An argument that the kernel would refuse with `EINVAL` and no word why.
@@ -54,9 +50,7 @@ impl Error {
             Some(libc::EBADR) => {
                 "the kernel ran out of memory and lost completions; the ring cannot be trusted any more"
             }
-            Some(libc::EEXIST) => {
-                "the ring is bound to the thread that first used it (`defer_taskrun`)"
-            }
+            Some(libc::EEXIST) => "the ring is bound to the thread that first used it (`defer_taskrun`)",
             Some(libc::EAGAIN | libc::ENOMEM) => {
                 "the kernel has no memory for requests and none is in flight; try again later"
             }
@@ -80,11 +74,7 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.call, self.error)?;
-        if self.hint.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.hint)
-        }
+        if self.hint.is_empty() { Ok(()) } else { write!(f, ": {}", self.hint) }
     }
 }
 

@@ -150,13 +150,7 @@ mod tests {
     fn unknown_bits_stay_and_known_ones_have_names() {
         let features = Features::from_bits_retain(1 << 31 | 3);
         assert_eq!(features.bits(), 0x8000_0003);
-        assert_eq!(
-            format!("{features:?}"),
-            "IORING_FEAT_*(0x80000003 = SINGLE_MMAP | NODROP)"
-        );
-        assert_eq!(
-            format!("{:?}", SetupFlags::default()),
-            "IORING_SETUP_*(0x0)"
-        );
+        assert_eq!(format!("{features:?}"), "IORING_FEAT_*(0x80000003 = SINGLE_MMAP | NODROP)");
+        assert_eq!(format!("{:?}", SetupFlags::default()), "IORING_SETUP_*(0x0)");
     }
 }

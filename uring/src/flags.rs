@@ -74,10 +74,7 @@ impl BitOr for RwFlags {
 
 impl fmt::Debug for RwFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names = Self::NAMES
-            .iter()
-            .filter(|(flag, _)| self.contains(*flag))
-            .map(|(_, name)| *name);
+        let mut names = Self::NAMES.iter().filter(|(flag, _)| self.contains(*flag)).map(|(_, name)| *name);
         write!(f, "RwFlags({:#x}", self.0)?;
         if let Some(first) = names.next() {
             write!(f, " = {first}")?;

@@ -68,12 +68,7 @@ impl Probe {
         let probed = core.probe_ops();
         let Ok(answer) = query() else {
             let ops = probed.map_err(refused)?;
-            return Ok(Self {
-                ops,
-                features,
-                register_ops: None,
-                setup_flags: None,
-            });
+            return Ok(Self { ops, features, register_ops: None, setup_flags: None });
         };
         Ok(Self {
             ops: probed.unwrap_or_else(|_| OpTable::below(answer.nr_request_opcodes)),
@@ -124,15 +119,8 @@ mod tests {
 
     #[test]
     fn a_table_knows_the_supported_and_only_these() {
-        let known = io_uring_probe_op {
-            op: 64,
-            flags: IO_URING_OP_SUPPORTED as u16,
-            ..Default::default()
-        };
-        let unknown = io_uring_probe_op {
-            op: 3,
-            ..Default::default()
-        };
+        let known = io_uring_probe_op { op: 64, flags: IO_URING_OP_SUPPORTED as u16, ..Default::default() };
+        let unknown = io_uring_probe_op { op: 3, ..Default::default() };
         let table = OpTable::from_probe(&[known, unknown]);
         assert!(table.supports(Op::URING_CMD128));
         assert!(!table.supports(Op::FSYNC));

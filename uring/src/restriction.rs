@@ -2,8 +2,8 @@
 
 use uring_sys::{
     IORING_RESTRICTION_REGISTER_OP, IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
-    IORING_RESTRICTION_SQE_FLAGS_REQUIRED, IORING_RESTRICTION_SQE_OP, IOSQE_FIXED_FILE,
-    io_uring_restriction, io_uring_restriction__bindgen_ty_1,
+    IORING_RESTRICTION_SQE_FLAGS_REQUIRED, IORING_RESTRICTION_SQE_OP, IOSQE_FIXED_FILE, io_uring_restriction,
+    io_uring_restriction__bindgen_ty_1,
 };
 
 use crate::codes::{Op, RegisterOp};
@@ -69,11 +69,7 @@ impl Restrictions {
 
     /// Flags that every entry has to carry, those of the drop's own cancel request included.
     pub(crate) fn required_flags(&self) -> u8 {
-        if self.fixed_files_only {
-            IOSQE_FIXED_FILE as u8
-        } else {
-            0
-        }
+        if self.fixed_files_only { IOSQE_FIXED_FILE as u8 } else { 0 }
     }
 
     /// The list as the kernel takes it.
@@ -85,14 +81,9 @@ impl Restrictions {
         };
         let ops = self.ops.iter().chain([&Op::ASYNC_CANCEL]);
         let flags = IOSQE_FIXED_FILE as u8;
-        let mut raw: Vec<_> = ops
-            .map(|op| restriction(IORING_RESTRICTION_SQE_OP, op.code()))
-            .collect();
+        let mut raw: Vec<_> = ops.map(|op| restriction(IORING_RESTRICTION_SQE_OP, op.code())).collect();
         // Register operations that do not fit eight bits do not exist.
-        let register = self
-            .register_ops
-            .iter()
-            .filter_map(|op| u8::try_from(op.code()).ok());
+        let register = self.register_ops.iter().filter_map(|op| u8::try_from(op.code()).ok());
         raw.extend(register.map(|op| restriction(IORING_RESTRICTION_REGISTER_OP, op)));
         raw.push(restriction(IORING_RESTRICTION_SQE_FLAGS_ALLOWED, flags));
         if self.fixed_files_only {

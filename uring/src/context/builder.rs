@@ -17,12 +17,7 @@ pub struct Builder(Request);
 
 impl Builder {
     pub(crate) fn new(num_entries: usize) -> Self {
-        Self(Request {
-            entries: num_entries,
-            cq_entries: None,
-            defer_taskrun: false,
-            restrictions: None,
-        })
+        Self(Request { entries: num_entries, cq_entries: None, defer_taskrun: false, restrictions: None })
     }
 
     /// Sizes the completion ring, in entries, at least as many as the submission queue has and at most

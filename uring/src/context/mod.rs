@@ -114,7 +114,7 @@ impl URingContext {
     /// completions for want of memory. [`Error::Forked`] in a forked child.
     #[inline]
     pub fn wait(&mut self) -> Result<Completions<'_>> {
-        self.wait_until(1, None)
+        self.wait_for(1)
     }
 
     /// As [`wait`](Self::wait) for `nr` completions, or as many as are in flight or fit the completion
@@ -125,7 +125,7 @@ impl URingContext {
     /// As [`wait`](Self::wait).
     #[inline]
     pub fn wait_nr(&mut self, nr: usize) -> Result<Completions<'_>> {
-        self.wait_until(u32::try_from(nr).unwrap_or(u32::MAX), None)
+        self.wait_for(u32::try_from(nr).unwrap_or(u32::MAX))
     }
 
     /// As [`wait`](Self::wait) for `timeout` at the most, counted from the call; then the iterator may be
@@ -169,17 +169,40 @@ impl URingContext {
         }
     }
 
+    /// The usual wait: one enter submits everything and returns with what is wanted. Whatever is not as
+    /// usual is left to [`wait_until`](Self::wait_until), which starts from what the rings say.
     #[inline]
+    fn wait_for(&mut self, nr: u32) -> Result<Completions<'_>> {
+        if self.reap.is_usual() {
+            let to_submit = self.queue.sq.publish();
+            let owed = self.queue.sq.local_tail().wrapping_sub(self.reap.cq.local_head());
+            let wanted = nr.min(owed);
+            if self.reap.cq.ready() < wanted {
+                self.reap.enters += 1;
+                let entered = self.queue.core.enter(to_submit, wanted, IORING_ENTER_GETEVENTS);
+                match entered {
+                    Ok(consumed) if consumed == to_submit && self.reap.cq.ready() >= wanted => {
+                        self.queue.sq.consumed_all();
+                        return Ok(self.reap.iter());
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        if !self.recover(error, None)? {
+                            return Ok(self.reap.iter());
+                        }
+                    }
+                }
+            }
+        }
+        self.wait_until(nr, None)
+    }
+
     fn wait_until(&mut self, nr: u32, deadline: Option<Instant>) -> Result<Completions<'_>> {
         self.reap.check()?;
         self.reap.publish();
         loop {
             let to_submit = self.queue.publish();
-            let owed = self
-                .queue
-                .sq()
-                .local_tail()
-                .wrapping_sub(self.reap.cq.local_head());
+            let owed = self.queue.sq.local_tail().wrapping_sub(self.reap.cq.local_head());
             let wanted = nr.min(owed).min(self.reap.cq.entries());
             let enough = self.reap.cq.ready() >= wanted;
             if enough && to_submit == 0 {
@@ -188,21 +211,15 @@ impl URingContext {
             let missing = if enough { 0 } else { wanted };
             self.reap.enters += 1;
             let entered = match deadline {
-                Some(deadline) if missing > 0 => {
-                    self.queue.core.enter_until(to_submit, missing, deadline)
-                }
+                Some(deadline) if missing > 0 => self.queue.core.enter_until(to_submit, missing, deadline),
                 _ => {
-                    let flags = if enough {
-                        self.queue.flush_flags()
-                    } else {
-                        IORING_ENTER_GETEVENTS
-                    };
+                    let flags = if enough { self.queue.flush_flags() } else { IORING_ENTER_GETEVENTS };
                     self.queue.core.enter(to_submit, missing, flags)
                 }
             };
             match entered {
                 Ok(0) if enough => break,
-                Ok(consumed) => self.queue.submitted += u64::from(consumed),
+                Ok(_) => {}
                 Err(error) => {
                     if !self.recover(error, deadline)? {
                         break;
@@ -243,11 +260,7 @@ impl URingContext {
     /// Requests that the kernel has accepted and whose completions have not been taken.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        if self.queue.check().is_err() {
-            0
-        } else {
-            self.reap.in_flight() as usize
-        }
+        if self.queue.check().is_err() { 0 } else { self.reap.in_flight() as usize }
     }
 
     /// What the context has done so far.
@@ -255,8 +268,8 @@ impl URingContext {
     pub fn stats(&self) -> Stats {
         Stats {
             enters: self.queue.enters + self.reap.enters,
-            submitted: self.queue.submitted,
-            completed: self.reap.completed(),
+            submitted: self.queue.sq.consumed(),
+            completed: self.reap.cq.taken(),
         }
     }
 
@@ -290,10 +303,7 @@ impl URingContext {
     pub fn split(self) -> Result<(Submitter, Completer)> {
         self.queue.check()?;
         if self.queue.core.is_bound_to_thread() {
-            return Err(Error::invalid(
-                "split",
-                "a ring with `defer_taskrun` belongs to one thread",
-            ));
+            return Err(Error::invalid("split", "a ring with `defer_taskrun` belongs to one thread"));
         }
         split::split(self)
     }

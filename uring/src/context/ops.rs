@@ -29,14 +29,7 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue.add_rw(
-                    Op::READ,
-                    (ptr.expose_provenance() as u64, len),
-                    0,
-                    &fd,
-                    offset,
-                    user_data,
-                )
+                self.queue.add_rw(Op::READ, (ptr.expose_provenance() as u64, len), 0, &fd, offset, user_data)
             }
 
             /// Adds a write of the `len` bytes at `ptr` to `offset` of `fd`; see `pwrite(2)`.
@@ -62,14 +55,7 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue.add_rw(
-                    Op::WRITE,
-                    (ptr.expose_provenance() as u64, len),
-                    0,
-                    &fd,
-                    offset,
-                    user_data,
-                )
+                self.queue.add_rw(Op::WRITE, (ptr.expose_provenance() as u64, len), 0, &fd, offset, user_data)
             }
 
             /// Adds a read into several buffers; see `preadv(2)`.
@@ -91,8 +77,7 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>, Rejected> {
-                self.queue
-                    .add_vec(Op::READV, iovecs, &fd, offset, user_data)
+                self.queue.add_vec(Op::READV, iovecs, &fd, offset, user_data)
             }
 
             /// Adds a write from several buffers; see `pwritev(2)` and [`add_readv`](Self::add_readv).
@@ -111,8 +96,7 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>, Rejected> {
-                self.queue
-                    .add_vec(Op::WRITEV, iovecs, &fd, offset, user_data)
+                self.queue.add_vec(Op::WRITEV, iovecs, &fd, offset, user_data)
             }
 
             /// As [`add_readv`](Self::add_readv) from an iterator, into an array that the queue reuses:
@@ -132,8 +116,7 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue
-                    .add_iter(Op::READV, iovecs, &fd, offset, user_data)
+                self.queue.add_iter(Op::READV, iovecs, &fd, offset, user_data)
             }
 
             /// As [`add_writev`](Self::add_writev) from an iterator, into an array that the queue reuses.
@@ -152,8 +135,7 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue
-                    .add_iter(Op::WRITEV, iovecs, &fd, offset, user_data)
+                self.queue.add_iter(Op::WRITEV, iovecs, &fd, offset, user_data)
             }
 
             /// Adds a read into the registered buffer `buf_index`; see
@@ -179,8 +161,7 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 let buffer = (ptr.expose_provenance() as u64, len);
-                self.queue
-                    .add_rw(Op::READ_FIXED, buffer, buf_index, &fd, offset, user_data)
+                self.queue.add_rw(Op::READ_FIXED, buffer, buf_index, &fd, offset, user_data)
             }
 
             /// Adds a write from the registered buffer `buf_index`; see
@@ -204,8 +185,7 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 let buffer = (ptr.expose_provenance() as u64, len);
-                self.queue
-                    .add_rw(Op::WRITE_FIXED, buffer, buf_index, &fd, offset, user_data)
+                self.queue.add_rw(Op::WRITE_FIXED, buffer, buf_index, &fd, offset, user_data)
             }
 
             /// Adds an `fsync(2)`: data and metadata of all *completed* writes become durable. It is not a
@@ -219,9 +199,7 @@ macro_rules! impl_ops {
             ///
             /// `fd` stays open until `submit`.
             pub unsafe fn add_fsync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
-                self.queue
-                    .add(Sqe::new(Op::FSYNC, user_data).on(&fd))
-                    .map(drop)
+                self.queue.add(Sqe::new(Op::FSYNC, user_data).on(&fd)).map(drop)
             }
 
             /// Adds an `fdatasync(2)`: as [`add_fsync`](Self::add_fsync), but only the metadata that reading
@@ -234,15 +212,8 @@ macro_rules! impl_ops {
             /// # Safety
             ///
             /// `fd` stays open until `submit`.
-            pub unsafe fn add_fdatasync(
-                &mut self,
-                fd: impl Target,
-                user_data: UserData,
-            ) -> Result<()> {
-                let sqe = Sqe {
-                    op_flags: IORING_FSYNC_DATASYNC,
-                    ..Sqe::new(Op::FSYNC, user_data)
-                };
+            pub unsafe fn add_fdatasync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
+                let sqe = Sqe { op_flags: IORING_FSYNC_DATASYNC, ..Sqe::new(Op::FSYNC, user_data) };
                 self.queue.add(sqe.on(&fd)).map(drop)
             }
 
@@ -290,15 +261,8 @@ macro_rules! impl_ops {
             ) -> Result<()> {
                 let mask = u32::from(events.cast_unsigned());
                 // The kernel takes the halves of the 32-bit mask in the order of a little-endian machine.
-                let mask = if cfg!(target_endian = "big") {
-                    mask.rotate_left(16)
-                } else {
-                    mask
-                };
-                let sqe = Sqe {
-                    op_flags: mask,
-                    ..Sqe::new(Op::POLL_ADD, user_data)
-                };
+                let mask = if cfg!(target_endian = "big") { mask.rotate_left(16) } else { mask };
+                let sqe = Sqe { op_flags: mask, ..Sqe::new(Op::POLL_ADD, user_data) };
                 self.queue.add(sqe.on(&fd)).map(drop)
             }
 
@@ -310,12 +274,7 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn remove_poll_fd(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                self.queue
-                    .add(Sqe {
-                        addr: target,
-                        ..Sqe::new(Op::POLL_REMOVE, user_data)
-                    })
-                    .map(drop)
+                self.queue.add(Sqe { addr: target, ..Sqe::new(Op::POLL_REMOVE, user_data) }).map(drop)
             }
 
             /// Cancels the request that was added with the `user_data` of `target`, one of them if there
@@ -329,12 +288,7 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                self.queue
-                    .add(Sqe {
-                        addr: target,
-                        ..Sqe::new(Op::ASYNC_CANCEL, user_data)
-                    })
-                    .map(drop)
+                self.queue.add(Sqe { addr: target, ..Sqe::new(Op::ASYNC_CANCEL, user_data) }).map(drop)
             }
 
             /// Adds a request that does nothing and completes with 0, to measure or to wake a waiter.
@@ -373,17 +327,13 @@ macro_rules! impl_ops {
             /// Requests that were added and that the kernel has not accepted.
             #[must_use]
             pub fn queued(&self) -> usize {
-                if self.queue.check().is_err() {
-                    0
-                } else {
-                    self.queue.sq().queued() as usize
-                }
+                if self.queue.check().is_err() { 0 } else { self.queue.sq.queued() as usize }
             }
 
             /// Requests that can be added before the next submit.
             #[must_use]
             pub fn space(&self) -> usize {
-                self.queue.sq().entries() as usize - self.queued()
+                self.queue.sq.entries() as usize - self.queued()
             }
         }
     };

@@ -5,15 +5,12 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uring_sys::{
-    __kernel_timespec, IORING_ENTER_GETEVENTS, IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN,
-};
+use uring_sys::{__kernel_timespec, IORING_ENTER_GETEVENTS, IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN};
 
 use crate::UserData;
 use crate::codes::Op;
 use crate::error::{Error, Rejected, Result};
 use crate::flags::{IoPriority, RwFlags};
-use crate::fork::Watch;
 use crate::ring::Core;
 use crate::ring::enter::timespec;
 use crate::ring::index::Index;
@@ -43,15 +40,13 @@ unsafe impl Send for Slot {}
 /// Adds and submits.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    sq: SubmissionQueue,
+    pub(crate) sq: SubmissionQueue,
     slots: Box<[Slot]>,
-    watch: Watch,
     sq_flags: Index,
     /// Where the other half has told the kernel that it is.
     cq_head: Index,
     /// Whether to write down what is in flight, see `Core::ledger`.
     keeps_ledger: bool,
-    pub(crate) submitted: u64,
     pub(crate) enters: u64,
     /// Last: what is above points into its mappings.
     pub(crate) core: Arc<Core>,
@@ -61,60 +56,28 @@ impl Queue {
     pub(crate) fn new(core: Arc<Core>, sq: SubmissionQueue, cq_head: Index) -> Self {
         Self {
             slots: (0..sq.entries()).map(|_| Slot::default()).collect(),
-            watch: core.watch(),
             sq_flags: core.sq_flags(),
             cq_head,
             keeps_ledger: core.ledger().is_some(),
-            submitted: 0,
             enters: 0,
             sq,
             core,
         }
     }
 
-    pub(crate) fn sq(&self) -> &SubmissionQueue {
-        &self.sq
-    }
-
     /// Fails in a forked child, which must not touch the rings.
     #[inline]
     pub(crate) fn check(&self) -> Result<()> {
-        if self.watch.is_forked() {
-            Err(Error::Forked)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Position of the entry to fill next.
-    #[inline]
-    fn vacancy(&self) -> Result<usize> {
-        self.check()?;
-        self.sq.vacancy().ok_or(Error::NoSpace)
-    }
-
-    /// # Safety
-    ///
-    /// `position` is what `vacancy` returned just now.
-    #[inline]
-    unsafe fn fill(&mut self, position: usize, sqe: Sqe) -> NonNull<Sqe> {
-        if self.keeps_ledger {
-            self.core.note_added(sqe.user_data);
-        }
-        // SAFETY: this fn's contract.
-        unsafe { self.sq.push(position, sqe) }
+        self.sq.check()
     }
 
     /// Adds a request that refers to nothing but what `sqe` holds.
     #[inline]
     pub(crate) fn add(&mut self, sqe: Sqe) -> Result<Queued<'_>> {
-        let position = self.vacancy()?;
+        let position = self.sq.vacancy()?;
         // SAFETY: `position` is fresh from `vacancy`.
-        let sqe = unsafe { self.fill(position, sqe) };
-        Ok(Queued {
-            sqe,
-            queue: PhantomData,
-        })
+        let sqe = unsafe { self.sq.push(position, sqe) };
+        Ok(Queued { sqe, queue: PhantomData })
     }
 
     /// Adds a read or write of one buffer.
@@ -131,16 +94,7 @@ impl Queue {
         let (addr, len) = buffer;
         // The minimum fits 32 bits.
         let len = len.min(MAX_RW_COUNT) as u32;
-        self.add(
-            Sqe {
-                off: offset,
-                addr,
-                len,
-                buf_index,
-                ..Sqe::new(op, user_data)
-            }
-            .on(target),
-        )
+        self.add(Sqe { off: offset, addr, len, buf_index, ..Sqe::new(op, user_data) }.on(target))
     }
 
     /// Adds a read or write of the vector that `keep` leaves in the entry's slot.
@@ -159,19 +113,10 @@ impl Queue {
         let addr = kept.as_ptr().addr() as u64;
         // Far more than the 1024 that the kernel takes are still far too many when cut.
         let len = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-        let sqe = Sqe {
-            off: offset,
-            addr,
-            len,
-            ..Sqe::new(op, user_data)
-        }
-        .on(target);
+        let sqe = Sqe { off: offset, addr, len, ..Sqe::new(op, user_data) }.on(target);
         // SAFETY: both callers have just had `position` from `vacancy`.
-        let sqe = unsafe { self.fill(position, sqe) };
-        Queued {
-            sqe,
-            queue: PhantomData,
-        }
+        let sqe = unsafe { self.sq.push(position, sqe) };
+        Queued { sqe, queue: PhantomData }
     }
 
     /// Adds a vectored request and keeps the caller's vector.
@@ -183,12 +128,8 @@ impl Queue {
         offset: u64,
         user_data: UserData,
     ) -> Result<Queued<'_>, Rejected> {
-        match self.vacancy() {
-            Ok(position) => Ok(
-                self.add_kept(position, op, target, offset, user_data, |kept| {
-                    *kept = iovecs
-                }),
-            ),
+        match self.sq.vacancy() {
+            Ok(position) => Ok(self.add_kept(position, op, target, offset, user_data, |kept| *kept = iovecs)),
             Err(error) => Err(Rejected { error, iovecs }),
         }
     }
@@ -202,44 +143,37 @@ impl Queue {
         offset: u64,
         user_data: UserData,
     ) -> Result<Queued<'_>> {
-        let position = self.vacancy()?;
-        Ok(
-            self.add_kept(position, op, target, offset, user_data, |kept| {
-                kept.clear();
-                kept.extend(iovecs);
-            }),
-        )
+        let position = self.sq.vacancy()?;
+        Ok(self.add_kept(position, op, target, offset, user_data, |kept| {
+            kept.clear();
+            kept.extend(iovecs);
+        }))
     }
 
     pub(crate) fn add_timeout(&mut self, timeout: Duration, user_data: UserData) -> Result<()> {
-        let position = self.vacancy()?;
+        let position = self.sq.vacancy()?;
         let kept = &mut self.slots[position].timespec;
         *kept = timespec(timeout);
         let addr = (&raw const *kept).addr() as u64;
-        let sqe = Sqe {
-            addr,
-            len: 1,
-            ..Sqe::new(Op::TIMEOUT, user_data)
-        };
+        let sqe = Sqe { addr, len: 1, ..Sqe::new(Op::TIMEOUT, user_data) };
         // SAFETY: `position` is fresh from `vacancy`.
-        unsafe { self.fill(position, sqe) };
+        unsafe { self.sq.push(position, sqe) };
         Ok(())
     }
 
     /// Flags for an enter that does not wait: none, unless completions would stay behind.
     #[inline]
     pub(crate) fn flush_flags(&self) -> u32 {
-        if self.sq_flags.peek() & WANTS_ENTER == 0 {
-            0
-        } else {
-            IORING_ENTER_GETEVENTS
-        }
+        if self.sq_flags.peek() & WANTS_ENTER == 0 { 0 } else { IORING_ENTER_GETEVENTS }
     }
 
     /// Hands all added entries to the kernel's view of the queue and returns how many it has yet to
     /// consume.
     #[inline]
     pub(crate) fn publish(&mut self) -> u32 {
+        if self.keeps_ledger {
+            self.core.note_added(self.sq.unpublished());
+        }
         self.sq.publish()
     }
 
@@ -259,10 +193,7 @@ impl Queue {
             self.enters += 1;
             match self.core.enter(to_submit, 0, self.flush_flags()) {
                 Ok(0) => return Ok(accepted),
-                Ok(consumed) => {
-                    accepted += consumed as usize;
-                    self.submitted += u64::from(consumed);
-                }
+                Ok(consumed) => accepted += consumed as usize,
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EINTR) => {}
                     // Completions have to be taken first; there are some to come.
@@ -275,10 +206,7 @@ impl Queue {
 
     /// Requests that the kernel has consumed and whose completions it does not know to be taken.
     fn owed(&self) -> u32 {
-        self.sq
-            .head()
-            .observe()
-            .wrapping_sub(self.cq_head.observe())
+        self.sq.head().observe().wrapping_sub(self.cq_head.observe())
     }
 }
 

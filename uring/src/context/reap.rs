@@ -8,7 +8,7 @@ use uring_sys::{IORING_ENTER_GETEVENTS, IORING_SQ_CQ_OVERFLOW};
 use super::queue::WANTS_ENTER;
 use crate::UserData;
 use crate::error::{Error, Result};
-use crate::fork::Watch;
+use crate::fork::Wiped;
 use crate::ring::Core;
 use crate::ring::completion::{CompletionQueue, result};
 use crate::ring::index::Index;
@@ -20,16 +20,15 @@ pub(crate) struct Reap {
     /// How many entries the kernel has consumed.
     sq_head: Index,
     sq_flags: Index,
-    watch: Watch,
+    owner: Wiped,
     keeps_ledger: bool,
     /// Errno of an enter made where no error could be returned, for the next call that can.
     deferred: Option<i32>,
+    /// Set if there is a ledger to keep or a deferred error, so that the usual call asks once.
+    is_unusual: bool,
     /// The kernel lost completions, so what is in flight can no longer be counted.
     pub(crate) lost: bool,
     pub(crate) enters: u64,
-    /// Index of the ring at which the context was made; what was taken is counted from there.
-    counted: u32,
-    completed: u64,
     /// Last: what is above points into its mappings.
     pub(crate) core: Arc<Core>,
 }
@@ -39,31 +38,42 @@ impl Reap {
         Self {
             sq_head,
             sq_flags: core.sq_flags(),
-            watch: core.watch(),
+            owner: core.owner(),
             keeps_ledger: core.ledger().is_some(),
             deferred: None,
+            is_unusual: core.ledger().is_some(),
             lost: false,
             enters: 0,
-            counted: cq.local_head(),
-            completed: 0,
             cq,
             core,
         }
     }
 
     pub(crate) fn is_forked(&self) -> bool {
-        self.watch.is_forked()
+        self.owner.is_wiped()
     }
 
     /// Fails in a forked child, and with what an earlier call could not report.
     #[inline]
     pub(crate) fn check(&mut self) -> Result<()> {
-        if self.watch.is_forked() {
-            return Err(Error::Forked);
+        if self.is_forked() || self.deferred.is_some() {
+            return Err(self.refusal());
         }
+        Ok(())
+    }
+
+    /// Whether `check` and `publish` have nothing to look after.
+    #[inline]
+    pub(crate) fn is_usual(&self) -> bool {
+        !self.is_unusual && !self.is_forked()
+    }
+
+    #[cold]
+    fn refusal(&mut self) -> Error {
+        self.is_unusual = self.keeps_ledger;
         match self.deferred.take() {
-            None => Ok(()),
-            Some(errno) => Err(self.error(io::Error::from_raw_os_error(errno))),
+            Some(errno) if !self.is_forked() => self.error(io::Error::from_raw_os_error(errno)),
+            _ => Error::Forked,
         }
     }
 
@@ -77,14 +87,10 @@ impl Reap {
     /// Tells the kernel what has been taken.
     #[inline]
     pub(crate) fn publish(&mut self) {
-        let head = self.cq.local_head();
-        self.completed += u64::from(head.wrapping_sub(self.counted));
-        self.counted = head;
+        if self.keeps_ledger {
+            self.core.note_taken(self.cq.unpublished());
+        }
         self.cq.publish();
-    }
-
-    pub(crate) fn completed(&self) -> u64 {
-        self.completed + u64::from(self.cq.local_head().wrapping_sub(self.counted))
     }
 
     /// Requests that the kernel has consumed and whose completions have not been taken.
@@ -93,11 +99,7 @@ impl Reap {
     /// written last.
     pub(crate) fn in_flight(&self) -> u32 {
         let in_flight = self.sq_head.observe().wrapping_sub(self.cq.local_head());
-        if in_flight > i32::MAX.cast_unsigned() {
-            0
-        } else {
-            in_flight
-        }
+        if in_flight > i32::MAX.cast_unsigned() { 0 } else { in_flight }
     }
 
     /// Lets in what the kernel holds back, without waiting.
@@ -149,14 +151,20 @@ pub struct Completions<'a> {
 
 impl Completions<'_> {
     /// Looks for more once all that were known of are taken.
-    #[cold]
+    #[inline]
     fn refill(&mut self) -> bool {
+        self.tail = self.reap.cq.tail();
+        self.tail != self.reap.cq.local_head()
+            || self.reap.sq_flags.peek() & IORING_SQ_CQ_OVERFLOW != 0 && self.let_in()
+    }
+
+    /// Makes the room that the kernel waits for, and lets in what it holds back.
+    #[cold]
+    fn let_in(&mut self) -> bool {
         self.reap.publish();
-        if self.reap.cq.ready() == 0 && self.reap.sq_flags.peek() & IORING_SQ_CQ_OVERFLOW != 0 {
-            // The room that was just made is what the kernel waits for.
-            if let Err(error) = self.reap.flush() {
-                self.reap.deferred = error.raw_os_error();
-            }
+        if let Err(error) = self.reap.flush() {
+            self.reap.deferred = error.raw_os_error();
+            self.reap.is_unusual = true;
         }
         self.tail = self.reap.cq.tail();
         self.tail != self.reap.cq.local_head()
@@ -173,17 +181,11 @@ impl Iterator for Completions<'_> {
         }
         // SAFETY: `tail` was observed and is ahead of the head, both just compared.
         let cqe = unsafe { self.reap.cq.take() };
-        if self.reap.keeps_ledger {
-            self.reap.core.note_taken(cqe.user_data);
-        }
         Some((cqe.user_data, result(cqe.res)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (
-            self.tail.wrapping_sub(self.reap.cq.local_head()) as usize,
-            None,
-        )
+        (self.tail.wrapping_sub(self.reap.cq.local_head()) as usize, None)
     }
 }
 

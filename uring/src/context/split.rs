@@ -59,21 +59,12 @@ impl Left {
 pub(super) fn split(whole: URingContext) -> Result<(Submitter, Completer)> {
     // Still whole: an error drops it as a context.
     let hangup = eventfd().map_err(|error| Error::kernel("eventfd", error, ""))?;
-    let shared = Arc::new(Shared {
-        left: Mutex::default(),
-        submitter_is_gone: AtomicBool::new(false),
-        hangup,
-    });
+    let shared =
+        Arc::new(Shared { left: Mutex::default(), submitter_is_gone: AtomicBool::new(false), hangup });
     let (queue, reap) = whole.into_halves();
     Ok((
-        Submitter {
-            queue: ManuallyDrop::new(queue),
-            shared: shared.clone(),
-        },
-        Completer {
-            reap: ManuallyDrop::new(reap),
-            shared,
-        },
+        Submitter { queue: ManuallyDrop::new(queue), shared: shared.clone() },
+        Completer { reap: ManuallyDrop::new(reap), shared },
     ))
 }
 
@@ -107,10 +98,7 @@ impl Submitter {
     /// # Errors
     ///
     /// Gives both back if they are not halves of one context.
-    #[expect(
-        clippy::result_large_err,
-        reason = "both halves come back, on a path that is never hot"
-    )]
+    #[expect(clippy::result_large_err, reason = "both halves come back, on a path that is never hot")]
     pub fn reunite(self, completer: Completer) -> Result<URingContext, (Self, Completer)> {
         if !Arc::ptr_eq(&self.shared, &completer.shared) {
             return Err((self, completer));
@@ -124,20 +112,13 @@ impl Submitter {
         drop(unsafe { ptr::read(&raw const submitter.shared) });
         // SAFETY: as above.
         drop(unsafe { ptr::read(&raw const completer.shared) });
-        Ok(URingContext {
-            queue: ManuallyDrop::into_inner(queue),
-            reap: ManuallyDrop::into_inner(reap),
-        })
+        Ok(URingContext { queue: ManuallyDrop::into_inner(queue), reap: ManuallyDrop::into_inner(reap) })
     }
 
     /// What this half has done so far; it completes nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats {
-            enters: self.queue.enters,
-            submitted: self.queue.submitted,
-            completed: 0,
-        }
+        Stats { enters: self.queue.enters, submitted: self.queue.sq.consumed(), completed: 0 }
     }
 }
 
@@ -212,9 +193,7 @@ impl Completer {
             // Looked at before what is in flight: nothing is added after it.
             let is_last = self.shared.submitter_is_gone.load(Ordering::Acquire);
             let ready = self.reap.cq.ready();
-            let wanted = nr
-                .min(self.reap.cq.entries())
-                .min(self.reap.in_flight().max(1));
+            let wanted = nr.min(self.reap.cq.entries()).min(self.reap.in_flight().max(1));
             let waited = if ready >= wanted {
                 break;
             } else if self.reap.in_flight() > 0 {
@@ -247,11 +226,7 @@ impl Completer {
 
     /// Waits for the other half to do something.
     fn sleep(&self, deadline: Option<Instant>) -> io::Result<()> {
-        let readable = |fd: RawFd| libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let readable = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         let ring = readable(self.reap.core.as_fd().as_raw_fd());
         let hangup = readable(self.shared.hangup.as_raw_fd());
         match poll(&mut [ring, hangup], deadline)? {
@@ -263,21 +238,13 @@ impl Completer {
     /// Requests that the kernel has accepted and whose completions have not been taken.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        if self.reap.is_forked() {
-            0
-        } else {
-            self.reap.in_flight() as usize
-        }
+        if self.reap.is_forked() { 0 } else { self.reap.in_flight() as usize }
     }
 
     /// What this half has done so far; it submits nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats {
-            enters: self.reap.enters,
-            submitted: 0,
-            completed: self.reap.completed(),
-        }
+        Stats { enters: self.reap.enters, submitted: 0, completed: self.reap.cq.taken() }
     }
 }
 

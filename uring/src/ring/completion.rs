@@ -21,17 +21,19 @@ pub(crate) struct Cqe {
 }
 
 const_assert_eq!(size_of::<Cqe>(), 16);
-const_assert_eq!(
-    offset_of!(Cqe, user_data),
-    offset_of!(io_uring_cqe, user_data)
-);
+const_assert_eq!(offset_of!(Cqe, user_data), offset_of!(io_uring_cqe, user_data));
 const_assert_eq!(offset_of!(Cqe, res), offset_of!(io_uring_cqe, res));
 const_assert_eq!(offset_of!(Cqe, flags), offset_of!(io_uring_cqe, flags));
 
 /// Turns a kernel result, a count or a negated errno, into a `Result` with a positive errno.
 #[inline]
 pub(crate) fn result(res: i32) -> io::Result<u32> {
-    u32::try_from(res).map_err(|_| io::Error::from_raw_os_error(res.wrapping_neg()))
+    if res >= 0 { Ok(res.cast_unsigned()) } else { Err(negated(res)) }
+}
+
+#[cold]
+fn negated(res: i32) -> io::Error {
+    io::Error::from_raw_os_error(res.wrapping_neg())
 }
 
 /// The process's side of the completion queue.
@@ -45,7 +47,10 @@ pub(crate) struct CompletionQueue {
     head: Index,
     /// Advanced by the kernel.
     tail: Index,
-    local_head: u32,
+    /// Index of the next completion to take; the upper half counts the wraps.
+    local_head: u64,
+    /// Where it was when the queue was made.
+    start: u64,
     mask: u32,
 }
 
@@ -64,11 +69,13 @@ impl CompletionQueue {
         let head = unsafe { Index::new(rings, off.head) };
         // SAFETY: as above.
         let tail = unsafe { Index::new(rings, off.tail) };
+        let start = u64::from(head.peek());
         Self {
             cqes: rings.at(off.cqes).cast(),
             head,
             tail,
-            local_head: head.peek(),
+            local_head: start,
+            start,
             mask: params.cq_entries - 1,
         }
     }
@@ -85,7 +92,25 @@ impl CompletionQueue {
     /// Index of the next completion to take.
     #[inline]
     pub(crate) fn local_head(&self) -> u32 {
-        self.local_head
+        self.local_head as u32
+    }
+
+    /// Completions taken since the queue was made.
+    pub(crate) fn taken(&self) -> u64 {
+        self.local_head - self.start
+    }
+
+    /// The `user_data` of each completion that was taken since the last [`publish`](Self::publish).
+    pub(crate) fn unpublished(&self) -> impl Iterator<Item = UserData> {
+        let first = self.head.peek();
+        let count = self.local_head().wrapping_sub(first);
+        (0..count).map(move |nth| {
+            let position = (first.wrapping_add(nth) & self.mask) as usize;
+            // SAFETY: masked, so inside the mapping.
+            let cqe = unsafe { self.cqes.add(position) };
+            // SAFETY: it was taken, so the kernel has written it, and it is not given back yet.
+            unsafe { cqe.read() }.user_data
+        })
     }
 
     /// One past the last completion that the kernel has posted.
@@ -97,7 +122,7 @@ impl CompletionQueue {
     /// Completions posted and not taken.
     #[inline]
     pub(crate) fn ready(&self) -> u32 {
-        self.tail().wrapping_sub(self.local_head)
+        self.tail().wrapping_sub(self.local_head())
     }
 
     /// Copies the next completion out and counts it as taken.
@@ -107,10 +132,10 @@ impl CompletionQueue {
     /// There is one: a tail observed earlier lies past [`local_head`](Self::local_head).
     #[inline]
     pub(crate) unsafe fn take(&mut self) -> Cqe {
-        let position = (self.local_head & self.mask) as usize;
+        let position = (self.local_head() & self.mask) as usize;
         // SAFETY: masked, so inside the mapping.
         let cqe = unsafe { self.cqes.add(position) };
-        self.local_head = self.local_head.wrapping_add(1);
+        self.local_head += 1;
         // SAFETY: the kernel finished writing it before it advanced the tail that was observed (this
         // fn's contract), and does not touch it again before `publish` moves the head past it.
         unsafe { cqe.read() }
@@ -119,7 +144,7 @@ impl CompletionQueue {
     /// Gives the entries of all taken completions back to the kernel.
     #[inline]
     pub(crate) fn publish(&mut self) {
-        self.head.publish(self.local_head);
+        self.head.publish(self.local_head());
     }
 }
 
@@ -129,10 +154,7 @@ mod tests {
 
     #[test]
     fn a_negative_result_becomes_an_error_with_a_positive_errno() {
-        assert_eq!(
-            result(-libc::EINVAL).unwrap_err().raw_os_error(),
-            Some(libc::EINVAL)
-        );
+        assert_eq!(result(-libc::EINVAL).unwrap_err().raw_os_error(), Some(libc::EINVAL));
         assert_eq!(result(-1).unwrap_err().raw_os_error(), Some(libc::EPERM));
         assert_eq!(result(0).unwrap(), 0);
         assert_eq!(result(i32::MAX).unwrap(), 0x7fff_ffff);

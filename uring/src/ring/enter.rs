@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use uring_sys::{
@@ -12,22 +13,33 @@ use uring_sys::{
 
 use super::Core;
 use super::completion::result;
+use super::thread;
 
 impl Core {
     /// The descriptor to enter by, and the flag that says what kind it is.
     #[inline]
     fn door(&self) -> (RawFd, u32) {
-        let entered = match self.entered.get() {
-            Some(entered) => entered,
-            None => self.entered.get_or_init(|| self.registration()),
-        };
-        match entered
-            .as_ref()
-            .and_then(|registration| registration.index())
-        {
-            Some(index) => (index.cast_signed(), IORING_ENTER_REGISTERED_RING),
-            None => (self.fd.as_raw_fd(), 0),
+        // Only the thread that stored both sees its own name here, so nothing has to be ordered.
+        if self.door_thread.load(Ordering::Relaxed) == thread::current() {
+            (self.door_index.load(Ordering::Relaxed).cast_signed(), IORING_ENTER_REGISTERED_RING)
+        } else {
+            self.first_door()
         }
+    }
+
+    /// As [`door`](Self::door) for a thread without a registered descriptor, such as each before it first
+    /// enters.
+    #[cold]
+    fn first_door(&self) -> (RawFd, u32) {
+        self.registration.get_or_init(|| {
+            let registration = self.prepare();
+            if let Some(registration) = &registration {
+                self.door_index.store(registration.index(), Ordering::Relaxed);
+                self.door_thread.store(registration.thread(), Ordering::Relaxed);
+            }
+            registration
+        });
+        (self.fd.as_raw_fd(), 0)
     }
 
     /// Offers `to_submit` entries and waits until `min_complete` completions are in the ring; returns how
@@ -54,10 +66,7 @@ impl Core {
             return self.enter_then_poll(to_submit, min_complete, deadline);
         }
         let timeout = timespec(deadline.saturating_duration_since(Instant::now()));
-        let arg = io_uring_getevents_arg {
-            ts: (&raw const timeout).addr() as u64,
-            ..Default::default()
-        };
+        let arg = io_uring_getevents_arg { ts: (&raw const timeout).addr() as u64, ..Default::default() };
         let flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
         let (fd, kind) = self.door();
         // SAFETY: as in `enter`; `arg` and the timespec it names outlive the call.
@@ -74,19 +83,10 @@ impl Core {
     }
 
     /// Linux 5.10 has no timed enter: what is ready is let in, then the descriptor is polled.
-    fn enter_then_poll(
-        &self,
-        to_submit: u32,
-        min_complete: u32,
-        deadline: Instant,
-    ) -> io::Result<u32> {
+    fn enter_then_poll(&self, to_submit: u32, min_complete: u32, deadline: Instant) -> io::Result<u32> {
         let consumed = self.enter(to_submit, 0, IORING_ENTER_GETEVENTS)?;
         if consumed == 0 && min_complete > 0 {
-            let mut fds = [libc::pollfd {
-                fd: self.fd.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            }];
+            let mut fds = [libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
             if poll(&mut fds, Some(deadline))? == 0 {
                 return Err(io::Error::from_raw_os_error(libc::ETIME));
             }
@@ -100,21 +100,11 @@ pub(crate) fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> io::R
     let timeout = deadline.map(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = timespec(left);
-        libc::timespec {
-            tv_sec: left.tv_sec,
-            tv_nsec: left.tv_nsec,
-        }
+        libc::timespec { tv_sec: left.tv_sec, tv_nsec: left.tv_nsec }
     });
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: `fds` is a valid array of its length, `timeout` is null or outlives the call.
-    let ready = unsafe {
-        libc::ppoll(
-            fds.as_mut_ptr(),
-            fds.len() as libc::nfds_t,
-            timeout,
-            ptr::null(),
-        )
-    };
+    let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout, ptr::null()) };
     usize::try_from(ready).map_err(|_| io::Error::last_os_error())
 }
 
@@ -124,8 +114,5 @@ pub(crate) fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> io::R
 /// hold is cut to 136 years.
 pub(crate) fn timespec(duration: Duration) -> __kernel_timespec {
     let seconds = duration.as_secs().min(u32::MAX.into());
-    __kernel_timespec {
-        tv_sec: seconds.cast_signed(),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
+    __kernel_timespec { tv_sec: seconds.cast_signed(), tv_nsec: duration.subsec_nanos().into() }
 }

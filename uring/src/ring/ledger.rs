@@ -29,9 +29,6 @@ impl Ledger {
     /// The `user_data` of each request that was added and not taken, once for each of them.
     pub(crate) fn outstanding(&self) -> Vec<UserData> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts
-            .iter()
-            .flat_map(|(&user_data, &count)| std::iter::repeat_n(user_data, count))
-            .collect()
+        counts.iter().flat_map(|(&user_data, &count)| std::iter::repeat_n(user_data, count)).collect()
     }
 }

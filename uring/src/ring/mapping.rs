@@ -18,11 +18,7 @@ pub(crate) struct Mapping(MmapRaw);
 
 impl Mapping {
     fn new(fd: BorrowedFd<'_>, offset: u64, len: usize) -> io::Result<Self> {
-        let map = MmapOptions::new()
-            .offset(offset)
-            .len(len)
-            .populate()
-            .map_raw(&fd)?;
+        let map = MmapOptions::new().offset(offset).len(len).populate().map_raw(&fd)?;
         // After a fork both processes would drive one ring; a child gets no mapping at all.
         map.advise(Advice::DontFork)?;
         Ok(Self(map))
@@ -52,10 +48,7 @@ impl Mapping {
     /// If `offset` lies outside, which would take a kernel that lies about its own layout.
     pub(crate) fn at(&self, offset: u32) -> NonNull<u8> {
         let offset = offset as usize;
-        assert!(
-            offset < self.0.len(),
-            "the kernel named an offset outside of its own mapping"
-        );
+        assert!(offset < self.0.len(), "the kernel named an offset outside of its own mapping");
         let base = NonNull::new(self.0.as_mut_ptr()).expect("mmap never returns null");
         // SAFETY: `offset` is below the mapping's length (checked above), so the sum stays inside one
         // allocation.

@@ -25,12 +25,12 @@ mod thread;
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use uring_sys::{
-    IORING_FEAT_LINKED_FILE, IORING_FEAT_REG_REG_RING, IORING_SETUP_DEFER_TASKRUN,
-    IORING_SETUP_R_DISABLED, io_uring_params,
+    IORING_FEAT_LINKED_FILE, IORING_FEAT_REG_REG_RING, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_R_DISABLED,
+    io_uring_params,
 };
 
 use self::completion::CompletionQueue;
@@ -43,8 +43,11 @@ use self::thread::Registration;
 use crate::UserData;
 use crate::codes::Op;
 use crate::error::{Error, Result};
-use crate::fork::{Gate, Watch};
+use crate::fork::{Gate, Wiped};
 use crate::restriction::Restrictions;
+
+/// A thread that never is: threads are named from 0 on, one by one.
+const NO_THREAD: u64 = u64::MAX;
 
 /// What both queues stand on; they keep it alive.
 ///
@@ -59,7 +62,10 @@ pub(crate) struct Core {
     params: io_uring_params,
     /// Set by the first enter: it enables a ring that was made disabled, in the thread that will use it,
     /// and registers the descriptor there.
-    entered: OnceLock<Option<Registration>>,
+    registration: OnceLock<Option<Registration>>,
+    /// What `registration` holds, for the one thread that it is good for: `NO_THREAD` is none.
+    door_thread: AtomicU64,
+    door_index: AtomicU32,
     restrictions: Option<Restrictions>,
     ledger: Option<Ledger>,
     buffers_registered: AtomicBool,
@@ -73,7 +79,7 @@ impl Core {
         let rings = Mapping::rings(fd.as_fd(), &params).map_err(map_error)?;
         let sqes = Mapping::sqes(fd.as_fd(), &params).map_err(map_error)?;
         // SAFETY: `Core` owns both mappings, and whoever is given the queue keeps the `Arc` beside it.
-        let sq = unsafe { SubmissionQueue::new(&rings, &sqes, &params) };
+        let sq = unsafe { SubmissionQueue::new(&rings, &sqes, &gate, &params) };
         // SAFETY: as above.
         let cq = unsafe { CompletionQueue::new(&rings, &params) };
         // SAFETY: `Core` owns the mapping and the index; the kernel gave the offset.
@@ -85,7 +91,9 @@ impl Core {
             gate,
             sq_flags,
             params,
-            entered: OnceLock::new(),
+            registration: OnceLock::new(),
+            door_thread: AtomicU64::new(NO_THREAD),
+            door_index: AtomicU32::new(0),
             restrictions: request.restrictions.clone(),
             ledger: None,
             buffers_registered: AtomicBool::new(false),
@@ -96,16 +104,15 @@ impl Core {
         if let Some(restrictions) = &core.restrictions {
             core.register_restrictions(&mut restrictions.to_raw())?;
             if !request.defer_taskrun {
-                core.enable().map_err(|error| {
-                    Error::kernel("io_uring_register", error, "enabling the ring")
-                })?;
+                core.enable()
+                    .map_err(|error| Error::kernel("io_uring_register", error, "enabling the ring"))?;
             }
         }
         Ok((Arc::new(core), sq, cq))
     }
 
-    pub(crate) fn watch(&self) -> Watch {
-        self.gate.watch()
+    pub(crate) fn owner(&self) -> Wiped {
+        self.gate.owner()
     }
 
     pub(crate) fn sq_flags(&self) -> Index {
@@ -134,23 +141,18 @@ impl Core {
             return true;
         }
         features & IORING_FEAT_LINKED_FILE != 0
-            && self
-                .probe_ops()
-                .is_ok_and(|probe| probe.supports(Op::SOCKET))
+            && self.probe_ops().is_ok_and(|probe| probe.supports(Op::SOCKET))
     }
 
-    fn registration(&self) -> Option<Registration> {
+    /// Makes the ring ready for the first thread that enters.
+    fn prepare(&self) -> Option<Registration> {
         if self.setup_flags() & IORING_SETUP_R_DISABLED != 0 {
             // One that `new` has enabled already says EBADFD here; one that stays disabled says it to the
             // enter that follows, which the caller sees.
             let _ = self.enable();
         }
         // A restricted ring may refuse to register descriptors, and to take them back.
-        if self.restrictions.is_some() {
-            None
-        } else {
-            Registration::new(self.fd.as_fd())
-        }
+        if self.restrictions.is_some() { None } else { Registration::new(self.fd.as_fd()) }
     }
 
     /// What is in flight, where the kernel has to be told what to cancel.
@@ -159,24 +161,22 @@ impl Core {
     }
 
     #[cold]
-    pub(crate) fn note_added(&self, user_data: UserData) {
+    pub(crate) fn note_added(&self, requests: impl Iterator<Item = UserData>) {
         if let Some(ledger) = &self.ledger {
-            ledger.add(user_data);
+            requests.for_each(|user_data| ledger.add(user_data));
         }
     }
 
     #[cold]
-    pub(crate) fn note_taken(&self, user_data: UserData) {
+    pub(crate) fn note_taken(&self, requests: impl Iterator<Item = UserData>) {
         if let Some(ledger) = &self.ledger {
-            ledger.remove(user_data);
+            requests.for_each(|user_data| ledger.remove(user_data));
         }
     }
 
     /// Flags that the restrictions demand of every entry.
     pub(crate) fn required_flags(&self) -> u8 {
-        self.restrictions
-            .as_ref()
-            .map_or(0, Restrictions::required_flags)
+        self.restrictions.as_ref().map_or(0, Restrictions::required_flags)
     }
 }
 
@@ -188,11 +188,11 @@ impl AsFd for Core {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.gate.watch().is_forked() {
+        if self.gate.owner().is_wiped() {
             // The mappings were not inherited; something else may lie at their addresses by now.
             return;
         }
-        if let Some(Some(registration)) = self.entered.take() {
+        if let Some(Some(registration)) = self.registration.take() {
             registration.release(self.fd.as_fd());
         }
         // SAFETY: dropped once, here, and not used after.

@@ -6,12 +6,11 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use uring_sys::{
-    IO_URING_QUERY_OPCODES, IORING_REGISTER_BUFFERS, IORING_REGISTER_ENABLE_RINGS,
-    IORING_REGISTER_FILES, IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_FILES2,
-    IORING_REGISTER_PROBE, IORING_REGISTER_QUERY, IORING_REGISTER_RESTRICTIONS,
-    IORING_RSRC_REGISTER_SPARSE, IORING_UNREGISTER_BUFFERS, IORING_UNREGISTER_FILES,
-    io_uring_files_update, io_uring_probe_op, io_uring_query_hdr, io_uring_query_opcode,
-    io_uring_register, io_uring_restriction, io_uring_rsrc_register,
+    IO_URING_QUERY_OPCODES, IORING_REGISTER_BUFFERS, IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_FILES,
+    IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_FILES2, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY,
+    IORING_REGISTER_RESTRICTIONS, IORING_RSRC_REGISTER_SPARSE, IORING_UNREGISTER_BUFFERS,
+    IORING_UNREGISTER_FILES, io_uring_files_update, io_uring_probe_op, io_uring_query_hdr,
+    io_uring_query_opcode, io_uring_register, io_uring_restriction, io_uring_rsrc_register,
 };
 
 use super::Core;
@@ -45,23 +44,13 @@ impl Core {
     pub(crate) fn register_files(&self, files: &[BorrowedFd<'_>]) -> Result<()> {
         let mut fds: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
         // SAFETY: `fds` is an array of that many descriptors that outlives the call.
-        unsafe {
-            self.register(
-                IORING_REGISTER_FILES,
-                fds.as_mut_ptr().cast(),
-                length(fds.len()),
-            )
-        }
-        .map(drop)
-        .map_err(|error| refused(error, "files"))
+        unsafe { self.register(IORING_REGISTER_FILES, fds.as_mut_ptr().cast(), length(fds.len())) }
+            .map(drop)
+            .map_err(|error| refused(error, "files"))
     }
 
     pub(crate) fn register_files_sparse(&self, nr: u32) -> Result<()> {
-        let mut arg = io_uring_rsrc_register {
-            nr,
-            flags: IORING_RSRC_REGISTER_SPARSE,
-            ..Default::default()
-        };
+        let mut arg = io_uring_rsrc_register { nr, flags: IORING_RSRC_REGISTER_SPARSE, ..Default::default() };
         let size = length(size_of_val(&arg));
         // SAFETY: `arg` outlives the call; this opcode takes the structure's size as its count.
         unsafe { self.register(IORING_REGISTER_FILES2, (&raw mut arg).cast(), size) }
@@ -69,31 +58,19 @@ impl Core {
             .map_err(|error| refused(error, "files"))
     }
 
-    pub(crate) fn update_files(
-        &self,
-        first: u32,
-        files: &[Option<BorrowedFd<'_>>],
-    ) -> Result<usize> {
+    pub(crate) fn update_files(&self, first: u32, files: &[Option<BorrowedFd<'_>>]) -> Result<usize> {
         const EMPTY: RawFd = -1;
-        let mut fds: Vec<RawFd> = files
-            .iter()
-            .map(|file| file.as_ref().map_or(EMPTY, AsRawFd::as_raw_fd))
-            .collect();
+        let mut fds: Vec<RawFd> =
+            files.iter().map(|file| file.as_ref().map_or(EMPTY, AsRawFd::as_raw_fd)).collect();
         let mut arg = io_uring_files_update {
             offset: first,
             fds: fds.as_mut_ptr().addr() as u64,
             ..Default::default()
         };
         // SAFETY: `arg` and the array that it names outlive the call; the array holds that many entries.
-        unsafe {
-            self.register(
-                IORING_REGISTER_FILES_UPDATE,
-                (&raw mut arg).cast(),
-                length(fds.len()),
-            )
-        }
-        .map(|done| done as usize)
-        .map_err(|error| refused(error, "files"))
+        unsafe { self.register(IORING_REGISTER_FILES_UPDATE, (&raw mut arg).cast(), length(fds.len())) }
+            .map(|done| done as usize)
+            .map_err(|error| refused(error, "files"))
     }
 
     pub(crate) fn unregister_files(&self) -> Result<()> {
@@ -172,9 +149,7 @@ pub(crate) fn query() -> io::Result<io_uring_query_opcode> {
     };
     // SAFETY: the header and the answer that it names outlive the call; their size is given, the kernel
     // writes no more than that.
-    result(unsafe {
-        io_uring_register(NO_RING, IORING_REGISTER_QUERY, (&raw mut query).cast(), 0)
-    })?;
+    result(unsafe { io_uring_register(NO_RING, IORING_REGISTER_QUERY, (&raw mut query).cast(), 0) })?;
     result(query.result)?;
     Ok(answer)
 }

@@ -5,12 +5,11 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 
 use uring_sys::{
-    IORING_FEAT_CUR_PERSONALITY, IORING_FEAT_FAST_POLL, IORING_FEAT_NODROP,
-    IORING_FEAT_POLL_32BITS, IORING_FEAT_RW_CUR_POS, IORING_FEAT_SINGLE_MMAP,
-    IORING_FEAT_SUBMIT_STABLE, IORING_SETUP_COOP_TASKRUN, IORING_SETUP_CQSIZE,
-    IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED,
-    IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, IORING_SETUP_TASKRUN_FLAG,
-    io_uring_params, io_uring_setup,
+    IORING_FEAT_CUR_PERSONALITY, IORING_FEAT_FAST_POLL, IORING_FEAT_NODROP, IORING_FEAT_POLL_32BITS,
+    IORING_FEAT_RW_CUR_POS, IORING_FEAT_SINGLE_MMAP, IORING_FEAT_SUBMIT_STABLE, IORING_SETUP_COOP_TASKRUN,
+    IORING_SETUP_CQSIZE, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED,
+    IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, IORING_SETUP_TASKRUN_FLAG, io_uring_params,
+    io_uring_setup,
 };
 
 use super::completion::result;
@@ -34,8 +33,7 @@ const FLOOR: u32 = IORING_FEAT_SINGLE_MMAP
 /// Task work runs when this process enters the kernel anyway, instead of by an interrupt.
 const COOPERATIVE: u32 = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
 /// Task work runs only when completions are asked for, in the one thread that submits.
-const DEFERRED: u32 =
-    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
+const DEFERRED: u32 = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
 
 /// What to ask the kernel for.
 #[derive(Clone, Debug)]
@@ -59,11 +57,7 @@ impl Request {
             fixed |= IORING_SETUP_R_DISABLED;
         }
         for flags in self.ladder() {
-            let mut params = io_uring_params {
-                flags: fixed | flags,
-                cq_entries,
-                ..Default::default()
-            };
+            let mut params = io_uring_params { flags: fixed | flags, cq_entries, ..Default::default() };
             // SAFETY: `params` is valid for the kernel to read and write, and outlives the call.
             let ret = unsafe { io_uring_setup(entries, &raw mut params) };
             match result(ret) {
@@ -103,10 +97,7 @@ impl Request {
             Ok(entries) if (1..=MAX_ENTRIES).contains(&self.entries) => Ok(entries),
             _ => Err(Error::invalid(
                 "io_uring_setup",
-                format!(
-                    "{} submission entries: the kernel takes 1 to {MAX_ENTRIES}",
-                    self.entries
-                ),
+                format!("{} submission entries: the kernel takes 1 to {MAX_ENTRIES}", self.entries),
             )),
         }
     }
@@ -136,10 +127,7 @@ fn check_floor(fd: OwnedFd, params: io_uring_params) -> Result<(OwnedFd, io_urin
     Err(Error::kernel(
         "io_uring_setup",
         io::Error::from_raw_os_error(libc::EOPNOTSUPP),
-        format!(
-            "features {:#x}: this kernel is older than Linux 5.10",
-            params.features
-        ),
+        format!("features {:#x}: this kernel is older than Linux 5.10", params.features),
     ))
 }
 

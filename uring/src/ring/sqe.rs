@@ -36,50 +36,21 @@ const_assert_eq!(offset_of!(Sqe, opcode), offset_of!(io_uring_sqe, opcode));
 const_assert_eq!(offset_of!(Sqe, flags), offset_of!(io_uring_sqe, flags));
 const_assert_eq!(offset_of!(Sqe, ioprio), offset_of!(io_uring_sqe, ioprio));
 const_assert_eq!(offset_of!(Sqe, fd), offset_of!(io_uring_sqe, fd));
-const_assert_eq!(
-    offset_of!(Sqe, off),
-    offset_of!(io_uring_sqe, __bindgen_anon_1)
-);
-const_assert_eq!(
-    offset_of!(Sqe, addr),
-    offset_of!(io_uring_sqe, __bindgen_anon_2)
-);
+const_assert_eq!(offset_of!(Sqe, off), offset_of!(io_uring_sqe, __bindgen_anon_1));
+const_assert_eq!(offset_of!(Sqe, addr), offset_of!(io_uring_sqe, __bindgen_anon_2));
 const_assert_eq!(offset_of!(Sqe, len), offset_of!(io_uring_sqe, len));
-const_assert_eq!(
-    offset_of!(Sqe, op_flags),
-    offset_of!(io_uring_sqe, __bindgen_anon_3)
-);
-const_assert_eq!(
-    offset_of!(Sqe, user_data),
-    offset_of!(io_uring_sqe, user_data)
-);
-const_assert_eq!(
-    offset_of!(Sqe, buf_index),
-    offset_of!(io_uring_sqe, __bindgen_anon_4)
-);
-const_assert_eq!(
-    offset_of!(Sqe, personality),
-    offset_of!(io_uring_sqe, personality)
-);
-const_assert_eq!(
-    offset_of!(Sqe, file_index),
-    offset_of!(io_uring_sqe, __bindgen_anon_5)
-);
-const_assert_eq!(
-    offset_of!(Sqe, addr3),
-    offset_of!(io_uring_sqe, __bindgen_anon_6)
-);
+const_assert_eq!(offset_of!(Sqe, op_flags), offset_of!(io_uring_sqe, __bindgen_anon_3));
+const_assert_eq!(offset_of!(Sqe, user_data), offset_of!(io_uring_sqe, user_data));
+const_assert_eq!(offset_of!(Sqe, buf_index), offset_of!(io_uring_sqe, __bindgen_anon_4));
+const_assert_eq!(offset_of!(Sqe, personality), offset_of!(io_uring_sqe, personality));
+const_assert_eq!(offset_of!(Sqe, file_index), offset_of!(io_uring_sqe, __bindgen_anon_5));
+const_assert_eq!(offset_of!(Sqe, addr3), offset_of!(io_uring_sqe, __bindgen_anon_6));
 
 impl Sqe {
     /// Starts a request on no file; every byte that is not named here is zero.
     #[inline]
     pub(crate) fn new(op: Op, user_data: UserData) -> Self {
-        Self {
-            opcode: op.code(),
-            fd: -1,
-            user_data,
-            ..Self::default()
-        }
+        Self { opcode: op.code(), fd: -1, user_data, ..Self::default() }
     }
 
     /// Names the file of the request.
@@ -119,10 +90,7 @@ pub struct Resolved {
 impl<T: AsFd> Target for T {
     #[inline]
     fn resolve(&self) -> Resolved {
-        Resolved {
-            fd: self.as_fd().as_raw_fd(),
-            flags: 0,
-        }
+        Resolved { fd: self.as_fd().as_raw_fd(), flags: 0 }
     }
 }
 
@@ -132,10 +100,7 @@ impl Target for Fixed {
         // An index past i32::MAX is past every table (the kernel takes 2^20 files); it stays positive, so
         // the kernel answers EBADF instead of taking it for something else.
         let fd = i32::try_from(self.0).unwrap_or(i32::MAX);
-        Resolved {
-            fd,
-            flags: IOSQE_FIXED_FILE as u8,
-        }
+        Resolved { fd, flags: IOSQE_FIXED_FILE as u8 }
     }
 }
 

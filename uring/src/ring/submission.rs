@@ -7,6 +7,9 @@ use uring_sys::io_uring_params;
 use super::index::Index;
 use super::mapping::Mapping;
 use super::sqe::Sqe;
+use crate::UserData;
+use crate::error::{Error, Result};
+use crate::fork::{Gate, Wiped};
 
 /// The process's side of the submission queue.
 ///
@@ -20,7 +23,13 @@ pub(crate) struct SubmissionQueue {
     head: Index,
     /// Advanced by us; what lies before it is the kernel's to consume.
     tail: Index,
-    local_tail: u32,
+    /// Index of the next entry to fill; the upper half counts the wraps.
+    local_tail: u64,
+    /// Where it was when the queue was made.
+    start: u64,
+    /// `local_tail` may grow up to here, where the kernel was last seen to leave room. Never zero in the
+    /// process that made the ring, always zero in a forked child, where there is no room at all.
+    limit: Wiped,
     mask: u32,
     entries: u32,
 }
@@ -34,7 +43,7 @@ impl SubmissionQueue {
     ///
     /// `params` is what the kernel answered for the ring that `rings` and `sqes` map, and both mappings
     /// outlive the queue.
-    pub(crate) unsafe fn new(rings: &Mapping, sqes: &Mapping, params: &io_uring_params) -> Self {
+    pub(crate) unsafe fn new(rings: &Mapping, sqes: &Mapping, gate: &Gate, params: &io_uring_params) -> Self {
         let off = &params.sq_off;
         if off.array != 0 {
             let array = rings.at(off.array).cast::<u32>();
@@ -50,11 +59,16 @@ impl SubmissionQueue {
         let head = unsafe { Index::new(rings, off.head) };
         // SAFETY: as above.
         let tail = unsafe { Index::new(rings, off.tail) };
+        let start = u64::from(tail.peek());
+        let limit = gate.limit();
+        limit.set(start + u64::from(params.sq_entries));
         Self {
             sqes: sqes.at(0).cast(),
             head,
             tail,
-            local_tail: tail.peek(),
+            local_tail: start,
+            start,
+            limit,
             mask: params.sq_entries - 1,
             entries: params.sq_entries,
         }
@@ -72,20 +86,49 @@ impl SubmissionQueue {
     /// Index of the next entry to fill: one past the last that was added.
     #[inline]
     pub(crate) fn local_tail(&self) -> u32 {
-        self.local_tail
+        self.local_tail as u32
+    }
+
+    /// Entries that the kernel has consumed since the queue was made.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.local_tail - self.start - u64::from(self.queued())
     }
 
     /// Entries that were added and that the kernel has not consumed.
     #[inline]
     pub(crate) fn queued(&self) -> u32 {
-        self.local_tail.wrapping_sub(self.head.observe())
+        self.local_tail().wrapping_sub(self.head.observe())
     }
 
-    /// Position of the next free entry, or `None` when all hold requests that the kernel has yet to
-    /// consume.
+    /// Fails in a forked child, which must not touch the rings.
     #[inline]
-    pub(crate) fn vacancy(&self) -> Option<usize> {
-        (self.queued() != self.entries).then_some((self.local_tail & self.mask) as usize)
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.limit.is_wiped() { Err(Error::Forked) } else { Ok(()) }
+    }
+
+    /// Position of the next free entry; fails when all hold requests that the kernel has yet to consume,
+    /// and in a forked child.
+    #[inline]
+    pub(crate) fn vacancy(&self) -> Result<usize> {
+        if self.local_tail >= self.limit.get() {
+            self.make_room()?;
+        }
+        Ok((self.local_tail() & self.mask) as usize)
+    }
+
+    /// Looks how far the kernel has come.
+    #[cold]
+    fn make_room(&self) -> Result<()> {
+        self.check()?;
+        let limit = self.local_tail + u64::from(self.entries - self.queued());
+        self.limit.set(limit);
+        if self.local_tail == limit { Err(Error::NoSpace) } else { Ok(()) }
+    }
+
+    /// Learns that the kernel has consumed every entry.
+    #[inline]
+    pub(crate) fn consumed_all(&self) {
+        self.limit.set(self.local_tail + u64::from(self.entries));
     }
 
     /// Fills the entry that [`vacancy`](Self::vacancy) named and counts it.
@@ -95,25 +138,39 @@ impl SubmissionQueue {
     /// `position` is what `vacancy` returned, with no `push` since.
     #[inline]
     pub(crate) unsafe fn push(&mut self, position: usize, sqe: Sqe) -> NonNull<Sqe> {
+        self.local_tail += 1;
         // SAFETY: `position` is below `entries` (masked in `vacancy`), so it lies inside the mapping.
         let slot = unsafe { self.sqes.add(position) };
         // SAFETY: the entry is vacant, so the kernel does not read it until `publish`; all 64 bytes are
         // written, so nothing of an earlier request stays.
         unsafe { slot.write(sqe) };
-        self.local_tail = self.local_tail.wrapping_add(1);
         slot
+    }
+
+    /// The `user_data` of each entry that was added since the last [`publish`](Self::publish).
+    pub(crate) fn unpublished(&self) -> impl Iterator<Item = UserData> {
+        let first = self.tail.peek();
+        let count = self.local_tail().wrapping_sub(first);
+        (0..count).map(move |nth| {
+            let position = (first.wrapping_add(nth) & self.mask) as usize;
+            // SAFETY: masked, so inside the mapping.
+            let entry = unsafe { self.sqes.add(position) };
+            // SAFETY: `push` has written it, and the kernel only reads it.
+            unsafe { entry.read() }.user_data
+        })
     }
 
     /// Hands every added entry to the kernel and returns how many it has not consumed yet.
     #[inline]
     pub(crate) fn publish(&mut self) -> u32 {
-        self.tail.publish(self.local_tail);
+        self.tail.publish(self.local_tail());
         self.queued()
     }
 
     /// Takes back every entry that the kernel has not consumed.
     pub(crate) fn discard(&mut self) {
-        self.local_tail = self.head.observe();
-        self.tail.publish(self.local_tail);
+        self.local_tail -= u64::from(self.queued());
+        self.consumed_all();
+        self.tail.publish(self.local_tail());
     }
 }

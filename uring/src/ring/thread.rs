@@ -4,7 +4,9 @@
 //! third of an empty call. The table belongs to the *thread* (16 entries), so an index means nothing in
 //! another one, and only its own thread can take it back.
 
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uring_sys::{
@@ -13,9 +15,30 @@ use uring_sys::{
 
 thread_local! {
     static TABLE: Arc<Table> = Arc::default();
+    /// Names the thread once it has registered a descriptor; 0 before. Apart from the table, since a plain
+    /// word is read in one instruction.
+    static THREAD: Cell<u64> = const { Cell::new(NOBODY) };
 }
 
-/// Stands for one thread; its address tells threads apart for as long as anybody asks.
+/// The name of no thread.
+pub(super) const NOBODY: u64 = 0;
+
+/// The name of the calling thread, [`NOBODY`] if it has registered nothing. Names are never used again.
+#[inline]
+pub(super) fn current() -> u64 {
+    THREAD.get()
+}
+
+/// Names the calling thread.
+fn name() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(NOBODY);
+    if THREAD.get() == NOBODY {
+        THREAD.set(LAST.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+    THREAD.get()
+}
+
+/// A thread's registered descriptors, as far as others have a say.
 #[derive(Debug, Default)]
 struct Table {
     /// Indices of rings that were dropped in other threads, for the owner to take back.
@@ -26,6 +49,7 @@ struct Table {
 #[derive(Debug)]
 pub(crate) struct Registration {
     table: Arc<Table>,
+    thread: u64,
     index: u32,
 }
 
@@ -34,8 +58,7 @@ impl Registration {
     /// restricted ring), which costs speed only.
     pub(crate) fn new(fd: BorrowedFd<'_>) -> Option<Self> {
         let table = TABLE.try_with(Arc::clone).ok()?;
-        let orphans =
-            std::mem::take(&mut *table.orphans.lock().unwrap_or_else(PoisonError::into_inner));
+        let orphans = std::mem::take(&mut *table.orphans.lock().unwrap_or_else(PoisonError::into_inner));
         for index in orphans {
             unregister(fd, index);
         }
@@ -46,56 +69,35 @@ impl Registration {
         };
         // SAFETY: `update` is one valid entry that outlives the call; the kernel writes the index into it.
         let done = unsafe {
-            io_uring_register(
-                fd.as_raw_fd(),
-                IORING_REGISTER_RING_FDS,
-                (&raw mut update).cast(),
-                1,
-            )
+            io_uring_register(fd.as_raw_fd(), IORING_REGISTER_RING_FDS, (&raw mut update).cast(), 1)
         };
-        (done == 1).then_some(Self {
-            table,
-            index: update.offset,
-        })
+        (done == 1).then(|| Self { table, thread: name(), index: update.offset })
     }
 
-    /// The index to enter by, if the calling thread is the one that it was registered with.
-    #[inline]
-    pub(crate) fn index(&self) -> Option<u32> {
-        let here = TABLE
-            .try_with(|table| Arc::ptr_eq(table, &self.table))
-            .unwrap_or(false);
-        here.then_some(self.index)
+    /// The thread that may enter by the index, and no other.
+    pub(super) fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
     }
 
     /// Gives the entry back, or leaves it to its thread.
     pub(crate) fn release(self, fd: BorrowedFd<'_>) {
-        if self.index().is_some() {
+        if self.thread == current() {
             unregister(fd, self.index);
         } else {
-            self.table
-                .orphans
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(self.index);
+            self.table.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(self.index);
         }
     }
 }
 
 /// Frees an entry of the calling thread's table; any ring's descriptor serves.
 fn unregister(fd: BorrowedFd<'_>, index: u32) {
-    let mut update = io_uring_rsrc_update {
-        offset: index,
-        ..Default::default()
-    };
+    let mut update = io_uring_rsrc_update { offset: index, ..Default::default() };
     // SAFETY: `update` is one valid entry that outlives the call. A failure leaves the entry taken until
     // the thread ends, which harms nobody.
-    let _ = unsafe {
-        io_uring_register(
-            fd.as_raw_fd(),
-            IORING_UNREGISTER_RING_FDS,
-            (&raw mut update).cast(),
-            1,
-        )
-    };
+    let _ =
+        unsafe { io_uring_register(fd.as_raw_fd(), IORING_UNREGISTER_RING_FDS, (&raw mut update).cast(), 1) };
 }
