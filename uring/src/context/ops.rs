@@ -324,16 +324,17 @@ macro_rules! impl_ops {
                 self.queue.submit()
             }
 
-            /// Requests that were added and that the kernel has not accepted.
+            /// Requests that were added and that the kernel has not accepted; none, in a forked child.
             #[must_use]
             pub fn queued(&self) -> usize {
                 if self.queue.check().is_err() { 0 } else { self.queue.sq.queued() as usize }
             }
 
-            /// Requests that can be added before the next submit.
+            /// Requests that can be added before the next submit; none, in a forked child.
             #[must_use]
             pub fn space(&self) -> usize {
-                self.queue.sq.entries() as usize - self.queued()
+                let sq = &self.queue.sq;
+                if self.queue.check().is_err() { 0 } else { (sq.entries() - sq.queued()) as usize }
             }
         }
     };

@@ -49,6 +49,7 @@ impl Reap {
         }
     }
 
+    #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         self.owner.is_wiped()
     }
@@ -132,6 +133,12 @@ impl Reap {
     #[inline]
     pub(crate) fn iter(&mut self) -> Completions<'_> {
         let tail = self.cq.tail();
+        self.iter_to(tail)
+    }
+
+    /// Iterates over what is ready, from an observed tail on.
+    #[inline]
+    pub(crate) fn iter_to(&mut self, tail: u32) -> Completions<'_> {
         Completions { reap: self, tail }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FSYNC_DATASYNC};
 
 use super::URingContext;
@@ -118,6 +119,9 @@ impl Submitter {
     /// What this half has done so far; it completes nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        if self.queue.check().is_err() {
+            return Stats::default();
+        }
         Stats { enters: self.queue.enters, submitted: self.queue.sq.consumed(), completed: 0 }
     }
 }
@@ -126,6 +130,10 @@ impl Drop for Submitter {
     fn drop(&mut self) {
         // SAFETY: taken once, here: `reunite` never drops a half.
         let queue = unsafe { ManuallyDrop::take(&mut self.queue) };
+        if queue.check().is_err() {
+            // The other half, its lock and its eventfd are the parent's.
+            return;
+        }
         let mut left = self.shared.left();
         left.queue = Some(queue);
         left.take_down();
@@ -244,6 +252,9 @@ impl Completer {
     /// What this half has done so far; it submits nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
+        if self.reap.is_forked() {
+            return Stats::default();
+        }
         Stats { enters: self.reap.enters, submitted: 0, completed: self.reap.cq.taken() }
     }
 }
@@ -252,11 +263,19 @@ impl Drop for Completer {
     fn drop(&mut self) {
         // SAFETY: taken once, here: `reunite` never drops a half.
         let reap = unsafe { ManuallyDrop::take(&mut self.reap) };
+        if reap.is_forked() {
+            return;
+        }
         let mut left = self.shared.left();
         left.reap = Some(reap);
         left.take_down();
     }
 }
+
+assert_impl_all!(Submitter: Send);
+assert_not_impl_any!(Submitter: Sync);
+assert_impl_all!(Completer: Send);
+assert_not_impl_any!(Completer: Sync);
 
 /// The descriptor of the ring is readable while completions wait.
 impl AsFd for Completer {

@@ -41,6 +41,12 @@ impl Mapping {
         Self::new(fd, IORING_OFF_SQES, len)
     }
 
+    /// Memory that no kernel writes to.
+    #[cfg(test)]
+    pub(super) fn anonymous(len: usize) -> Self {
+        Self(MmapRaw::from(MmapOptions::new().len(len).map_anon().unwrap()))
+    }
+
     /// The address `offset` bytes into the mapping.
     ///
     /// # Panics

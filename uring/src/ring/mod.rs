@@ -19,6 +19,8 @@ mod ledger;
 mod mapping;
 pub(crate) mod register;
 pub(crate) mod setup;
+#[cfg(test)]
+mod simulated;
 pub(crate) mod sqe;
 pub(crate) mod submission;
 mod thread;

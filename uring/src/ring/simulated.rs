@@ -1,0 +1,145 @@
+//! A kernel of anonymous memory, for what the real one cannot be brought to: indices that wrap.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use uring_sys::{io_cqring_offsets, io_sqring_offsets, io_uring_params};
+
+use super::completion::{CompletionQueue, Cqe};
+use super::mapping::Mapping;
+use super::sqe::Sqe;
+use super::submission::SubmissionQueue;
+use crate::codes::Op;
+use crate::error::Error;
+use crate::fork::Gate;
+
+const ENTRIES: u32 = 4;
+const SQ_HEAD: u32 = 0;
+const SQ_TAIL: u32 = 4;
+const CQ_HEAD: u32 = 8;
+const CQ_TAIL: u32 = 12;
+const CQES: u32 = 64;
+
+/// Consumes entries and posts a completion for each, as the real one does for a NOP.
+struct Kernel {
+    rings: Mapping,
+    sqes: Mapping,
+    gate: Gate,
+}
+
+impl Kernel {
+    /// A ring whose indices start at `start`.
+    fn new(start: u32) -> Self {
+        let kernel = Self {
+            rings: Mapping::anonymous(4096),
+            sqes: Mapping::anonymous(4096),
+            gate: Gate::new().unwrap(),
+        };
+        for index in [SQ_HEAD, SQ_TAIL, CQ_HEAD, CQ_TAIL] {
+            kernel.index(index).store(start, Ordering::Relaxed);
+        }
+        kernel
+    }
+
+    fn queues(&self) -> (SubmissionQueue, CompletionQueue) {
+        let params = io_uring_params {
+            sq_entries: ENTRIES,
+            cq_entries: ENTRIES,
+            sq_off: io_sqring_offsets { head: SQ_HEAD, tail: SQ_TAIL, ..Default::default() },
+            cq_off: io_cqring_offsets { head: CQ_HEAD, tail: CQ_TAIL, cqes: CQES, ..Default::default() },
+            ..Default::default()
+        };
+        // SAFETY: the offsets are those that this kernel uses, and each test keeps it to its end.
+        let sq = unsafe { SubmissionQueue::new(&self.rings, &self.sqes, &self.gate, &params) };
+        // SAFETY: as above.
+        let cq = unsafe { CompletionQueue::new(&self.rings, &params) };
+        (sq, cq)
+    }
+
+    fn index(&self, offset: u32) -> &AtomicU32 {
+        let word: NonNull<AtomicU32> = self.rings.at(offset).cast();
+        // SAFETY: inside the mapping, aligned, and an atomic to all.
+        unsafe { word.as_ref() }
+    }
+
+    /// Consumes up to `count` entries.
+    fn enter(&self, count: u32) {
+        let tail = self.index(SQ_TAIL).load(Ordering::Acquire);
+        for _ in 0..count {
+            let head = self.index(SQ_HEAD).load(Ordering::Relaxed);
+            if head == tail {
+                break;
+            }
+            let sqes: NonNull<Sqe> = self.sqes.at(0).cast();
+            // SAFETY: masked, so inside the mapping.
+            let sqe = unsafe { sqes.add((head % ENTRIES) as usize) };
+            // SAFETY: the queue has written the entry before it published the tail.
+            let user_data = unsafe { sqe.read() }.user_data;
+            let posted = self.index(CQ_TAIL).load(Ordering::Relaxed);
+            let cqes: NonNull<Cqe> = self.rings.at(CQES).cast();
+            // SAFETY: masked, so inside the mapping.
+            let cqe = unsafe { cqes.add((posted % ENTRIES) as usize) };
+            // SAFETY: the tests never let more than `ENTRIES` completions wait.
+            unsafe { cqe.write(Cqe { user_data, res: 0, flags: 0 }) };
+            self.index(CQ_TAIL).store(posted.wrapping_add(1), Ordering::Release);
+            self.index(SQ_HEAD).store(head.wrapping_add(1), Ordering::Release);
+        }
+    }
+}
+
+fn add(sq: &mut SubmissionQueue, user_data: u64) -> Result<(), Error> {
+    let position = sq.vacancy()?;
+    // SAFETY: `position` is fresh from `vacancy`.
+    unsafe { sq.push(position, Sqe::new(Op::NOP, user_data)) };
+    Ok(())
+}
+
+#[test]
+fn indices_that_pass_2_to_the_32_lose_and_double_nothing() {
+    for before in 0..=2 * ENTRIES {
+        let kernel = Kernel::new(u32::MAX - before);
+        let (mut sq, mut cq) = kernel.queues();
+        let (mut added, mut taken) = (0, 0);
+        for round in 0..4 * ENTRIES {
+            while sq.queued() < ENTRIES {
+                add(&mut sq, added).unwrap();
+                added += 1;
+            }
+            assert!(matches!(add(&mut sq, u64::MAX), Err(Error::NoSpace)));
+            // Short submits of every size.
+            assert_eq!(sq.publish(), ENTRIES);
+            let consumed = 1 + round % ENTRIES;
+            kernel.enter(consumed);
+            assert_eq!(sq.queued(), ENTRIES - consumed);
+            assert_eq!(cq.ready(), consumed);
+            for _ in 0..consumed {
+                // SAFETY: `ready` has just said so.
+                assert_eq!(unsafe { cq.take() }.user_data, taken);
+                taken += 1;
+            }
+            cq.publish();
+            assert_eq!(cq.ready(), 0);
+        }
+        assert_eq!(sq.consumed(), taken);
+        assert_eq!(cq.taken(), taken);
+        assert!(kernel.index(SQ_HEAD).load(Ordering::Relaxed) < u32::MAX / 2, "the indices have wrapped");
+    }
+}
+
+#[test]
+fn discarded_entries_leave_room_for_as_many_across_the_wrap() {
+    let kernel = Kernel::new(u32::MAX - 1);
+    let (mut sq, _cq) = kernel.queues();
+    for round in 0..3 {
+        for user_data in 0..u64::from(ENTRIES) {
+            add(&mut sq, user_data).unwrap();
+        }
+        assert_eq!(sq.unpublished().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        sq.publish();
+        assert_eq!(sq.unpublished().count(), 0);
+        kernel.enter(round);
+        sq.discard();
+        assert_eq!(sq.queued(), 0);
+    }
+    assert_eq!(sq.consumed(), 3);
+}
