@@ -1,8 +1,8 @@
 //! The one bindgen driver, linked into both `-sys` crates.
 //!
-//! Without the feature `bindgen` it does nothing: the crate compiles the committed `src/bindings.rs`. With the feature
-//! it binds what the crate's `wrapper.h` includes, from the headers of this machine or of `LINUX_HEADERS=<dir>` (the
-//! result of the kernel's `make headers_install`), into `OUT_DIR/bindings.rs`.
+//! Without the feature `bindgen` it does nothing: the crate compiles the committed `src/bindings.rs`. With
+//! the feature it binds what the crate's `wrapper.h` includes, from the headers of this machine or of
+//! `LINUX_HEADERS=<dir>` (the result of the kernel's `make headers_install`), into `OUT_DIR/bindings.rs`.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -19,7 +19,8 @@ mod generate {
 
     use bindgen::callbacks::{DeriveInfo, IntKind, MacroParsingBehavior, ParseCallbacks};
 
-    /// The headers whose every name is bound. A pattern, not a path, so that the directory's own characters do not matter.
+    /// The headers whose every name is bound. A pattern, not a path, so that the directory's characters do
+    /// not matter.
     const FILES: &str = r".*/linux/(aio_abi|io_uring|io_uring/[a-z_]+)\.h";
     /// What the interfaces use from headers that hold much more.
     const TYPES: &str = "open_how|futex_waitv";
@@ -38,8 +39,8 @@ mod generate {
             .allowlist_file(FILES)
             .allowlist_type(TYPES)
             .allowlist_var(VARS)
-            // Macros that are built on casts (RWF_*) or on enumerators (IOSQE_*) need a compiler's help. Its scratch
-            // files must not land in the package.
+            // Macros that are built on casts (RWF_*) or on enumerators (IOSQE_*) need a compiler's help. Its
+            // scratch files must not land in the package.
             .clang_macro_fallback()
             .clang_macro_fallback_build_dir(&out)
             .prepend_enum_name(false)
@@ -50,13 +51,9 @@ mod generate {
             // The formatter is pinned by Cargo.lock, unlike the rustfmt of the day.
             .formatter(bindgen::Formatter::Prettyplease)
             .parse_callbacks(Box::new(Abi))
-            .parse_callbacks(Box::new(
-                bindgen::CargoCallbacks::new().rerun_on_header_files(true),
-            ));
+            .parse_callbacks(Box::new(bindgen::CargoCallbacks::new().rerun_on_header_files(true)));
         if let Some(dir) = &headers {
-            let dir = dir
-                .to_str()
-                .unwrap_or_else(|| fail("LINUX_HEADERS is not UTF-8"));
+            let dir = dir.to_str().unwrap_or_else(|| fail("LINUX_HEADERS is not UTF-8"));
             builder = builder.clang_args(["-nostdinc", "-isystem", dir]);
         }
 
@@ -68,13 +65,13 @@ mod generate {
             .generate()
             .unwrap_or_else(|error| fail(&format!("bindgen refuses {source}: {error}")))
             .to_string();
-        if let Ok(committed) = fs::read_to_string("src/bindings.rs") {
-            if let Err(reason) = not_older(&text, &committed) {
-                fail(&format!(
-                    "{source} {reason}. Point LINUX_HEADERS at newer ones (`make headers_install`), or leave the \
-                     feature `bindgen` off: the committed bindings need no header at all"
-                ));
-            }
+        if let Ok(committed) = fs::read_to_string("src/bindings.rs")
+            && let Err(reason) = not_older(&text, &committed)
+        {
+            fail(&format!(
+                "{source} {reason}. Point LINUX_HEADERS at newer ones (`make headers_install`), or leave the \
+                 feature `bindgen` off: the committed bindings need no header at all"
+            ));
         }
         write(&out.join("bindings.rs"), &text);
     }
@@ -102,8 +99,8 @@ mod generate {
         match missing.last() {
             None => Ok(()),
             Some(last) => Err(format!(
-                "have no linux/version.h, and lack {} names that the committed bindings have from Linux {floor_name}, \
-                 {last} for one",
+                "have no linux/version.h, and lack {} names that the committed bindings have from Linux \
+                 {floor_name}, {last} for one",
                 missing.len()
             )),
         }
@@ -123,9 +120,7 @@ mod generate {
 
     /// Reads `LINUX_VERSION_CODE` out of a generated file.
     fn version(text: &str) -> Option<u32> {
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("pub const LINUX_VERSION_CODE:"))?;
+        let line = text.lines().find(|line| line.starts_with("pub const LINUX_VERSION_CODE:"))?;
         line.rsplit(' ').next()?.trim_end_matches(';').parse().ok()
     }
 

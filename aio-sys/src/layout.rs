@@ -1,7 +1,7 @@
 //! The layouts that the memory shared with the kernel rests on.
 //!
-//! bindgen checks every struct against the header that it was made from; these checks hold the header to the ABI, whatever
-//! headers the feature `bindgen` meets.
+//! bindgen checks every struct against the header that it was made from; these checks hold the header to the
+//! ABI, whatever headers the feature `bindgen` meets.
 
 use core::mem::{align_of, offset_of, size_of};
 
@@ -23,11 +23,7 @@ const_assert_eq!(offset_of!(iocb, aio_flags), 56);
 const_assert_eq!(offset_of!(iocb, aio_resfd), 60);
 
 // The two halves of one 64-bit word of old change places with the byte order.
-const KEY: usize = if cfg!(target_endian = "little") {
-    8
-} else {
-    12
-};
+const KEY: usize = if cfg!(target_endian = "little") { 8 } else { 12 };
 const_assert_eq!(offset_of!(iocb, aio_key), KEY);
 const_assert_eq!(offset_of!(iocb, aio_rw_flags), 20 - KEY);
 

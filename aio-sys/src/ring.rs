@@ -1,4 +1,5 @@
-//! What no UAPI header declares: the completion ring in user memory, and the signal argument of `io_pgetevents`.
+//! What no UAPI header declares: the completion ring in user memory, and the signal argument of
+//! `io_pgetevents`.
 
 use core::ffi::c_uint;
 
@@ -10,24 +11,26 @@ pub const AIO_RING_MAGIC: c_uint = 0xa10a_10a1;
 /// Is what the kernel writes to [`aio_ring::compat_features`].
 pub const AIO_RING_COMPAT_FEATURES: c_uint = 1;
 
-/// Is what the kernel writes to [`aio_ring::incompat_features`]: a reader that finds another value there does not know the
-/// ring and has to leave it to `io_getevents`.
+/// Is what the kernel writes to [`aio_ring::incompat_features`]: a reader that finds another value there does
+/// not know the ring and has to leave it to `io_getevents`.
 pub const AIO_RING_INCOMPAT_FEATURES: c_uint = 0;
 
 /// Is the head of the ring in which a context's events appear; its address is the context's handle.
 ///
 /// Events may be taken from it without a system call, under these rules:
 ///
-/// - [`magic`](Self::magic) and [`incompat_features`](Self::incompat_features) have the values above; the ring is older
-///   than 3.17 nowhere.
-/// - The events are those from `head` up to, not including, `tail`, both of them indices below `nr`, which begin again at 0.
+/// - [`magic`](Self::magic) and [`incompat_features`](Self::incompat_features) have the values above,
+///   and the kernel is 3.17 or newer.
+/// - The events are those from `head` up to, not including, `tail`, both of them indices below `nr`, which
+///   begin again at 0.
 /// - There is one consumer at a time, and [`io_getevents`](crate::io_getevents) is one.
-/// - The kernel writes an event before it writes `tail`: read `tail` with acquire ordering. It reuses a slot after it has
-///   read `head`: write `head` with release ordering, when the events are copied.
-/// - Kernel and process write here at the same time, so no reference to the struct may exist: go through a raw pointer,
-///   with atomics for `head` and `tail`.
+/// - The kernel writes an event before it writes `tail`: read `tail` with acquire ordering. It reuses a slot
+///   after it has read `head`: write `head` with release ordering, when the events are copied.
+/// - Kernel and process write here at the same time, so no reference to the struct may exist: go through a
+///   raw pointer, with atomics for `head` and `tail`.
 ///
-/// A forked child inherits the mapping and would take its parent's events: `madvise(MADV_DONTFORK)` prevents it.
+/// A forked child inherits the mapping and would take its parent's events: `madvise(MADV_DONTFORK)` prevents
+/// it.
 #[repr(C)]
 #[derive(Debug)]
 pub struct aio_ring {

@@ -1,9 +1,9 @@
 //! The way into the kernel: a system call's number and six arguments in, the kernel's own answer out.
 //!
-//! libc's `syscall` folds every failure into -1 and the thread's `errno`. The kernel says more in one word, so where the
-//! calling convention is written down here, it is used as it is.
+//! libc's `syscall` folds every failure into -1 and the thread's `errno`. The kernel says more in one word,
+//! so where the calling convention is written down here, it is used as it is.
 
-use core::ffi::c_long;
+use core::ffi::{c_int, c_long};
 
 /// Makes the system call `number` and returns what the kernel returns: 0 or more, or a negated errno.
 ///
@@ -13,12 +13,13 @@ use core::ffi::c_long;
 /// `expose_provenance`, because the kernel may write through them.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(crate) unsafe fn syscall(number: c_long, args: [usize; 6]) -> c_long {
-    let answer;
-    // SAFETY: This is the kernel's calling convention: number in rax, arguments in these six registers, answer in rax. The
-    // instruction itself overwrites rcx and r11, which are declared lost; the kernel restores the flags and every other
-    // register, and uses a stack of its own. Memory is left out of the options on purpose: the kernel reads and writes it.
-    // What the call does beyond that is the caller's contract.
+pub(crate) unsafe fn syscall(number: c_long, args: [usize; 6]) -> c_int {
+    let answer: c_long;
+    // SAFETY: This is the kernel's calling convention: number in rax, arguments in these six registers,
+    // answer in rax. The instruction itself overwrites rcx and r11, which are declared lost; the kernel
+    // restores the flags and every other register, and uses a stack of its own. Memory is left out of the
+    // options on purpose: the kernel reads and writes it. What the call does beyond that is the caller's
+    // contract.
     unsafe {
         core::arch::asm!(
             "syscall",
@@ -34,7 +35,8 @@ pub(crate) unsafe fn syscall(number: c_long, args: [usize; 6]) -> c_long {
             options(nostack, preserves_flags),
         );
     }
-    answer
+    // The kernel widens what is an `int` in each of this crate's calls.
+    answer as c_int
 }
 
 /// Makes the system call `number` and returns what the kernel returns: 0 or more, or a negated errno.
@@ -45,16 +47,16 @@ pub(crate) unsafe fn syscall(number: c_long, args: [usize; 6]) -> c_long {
 /// `expose_provenance`, because the kernel may write through them.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-pub(crate) unsafe fn syscall(number: c_long, args: [usize; 6]) -> c_long {
-    // SAFETY: `syscall` hands number and arguments on as they are, and the caller vouches for what they do. The six
-    // variadic arguments are of the width of a register, as the function expects.
-    let answer =
-        unsafe { libc::syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]) };
+pub(crate) unsafe fn syscall(number: c_long, args: [usize; 6]) -> c_int {
+    // SAFETY: `syscall` hands number and arguments on as they are, and the caller vouches for what they do.
+    // The six variadic arguments are of the width of a register, as the function expects.
+    let answer = unsafe { libc::syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]) };
     if answer != -1 {
-        return answer;
+        return answer as c_int;
     }
-    // SAFETY: It takes no argument and returns the address of this thread's errno, which lives as long as the thread.
+    // SAFETY: It takes no argument and returns the address of this thread's errno, which lives as long as the
+    // thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: As above: the address is valid and aligned, and no other thread writes there.
-    c_long::from(-unsafe { *errno })
+    -unsafe { *errno }
 }

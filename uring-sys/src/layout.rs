@@ -1,7 +1,7 @@
 //! The layouts that the memory shared with the kernel rests on.
 //!
-//! bindgen checks every struct against the header that it was made from; these checks hold the header to the ABI, whatever
-//! headers the feature `bindgen` meets.
+//! bindgen checks every struct against the header that it was made from; these checks hold the header to the
+//! ABI, whatever headers the feature `bindgen` meets.
 
 use core::mem::{align_of, offset_of, size_of};
 
@@ -10,9 +10,8 @@ use static_assertions::{assert_impl_all, const_assert_eq};
 use crate::bindings::{
     __kernel_timespec, io_cqring_offsets, io_sqring_offsets, io_uring_buf, io_uring_buf_reg,
     io_uring_buf_ring, io_uring_cqe, io_uring_getevents_arg, io_uring_params, io_uring_probe,
-    io_uring_probe_op, io_uring_query_hdr, io_uring_query_opcode, io_uring_reg_wait,
-    io_uring_restriction, io_uring_rsrc_register, io_uring_rsrc_update2, io_uring_sqe,
-    io_uring_sync_cancel_reg,
+    io_uring_probe_op, io_uring_query_hdr, io_uring_query_opcode, io_uring_reg_wait, io_uring_restriction,
+    io_uring_rsrc_register, io_uring_rsrc_update2, io_uring_sqe, io_uring_sync_cancel_reg,
 };
 use crate::wide::{io_uring_cqe32, io_uring_sqe128};
 
@@ -30,10 +29,7 @@ const_assert_eq!(offset_of!(io_uring_sqe, user_data), 32);
 const_assert_eq!(offset_of!(io_uring_sqe, __bindgen_anon_4.buf_index), 40);
 const_assert_eq!(offset_of!(io_uring_sqe, personality), 42);
 const_assert_eq!(offset_of!(io_uring_sqe, __bindgen_anon_5.file_index), 44);
-const_assert_eq!(
-    offset_of!(io_uring_sqe, __bindgen_anon_6.__bindgen_anon_1.addr3),
-    48
-);
+const_assert_eq!(offset_of!(io_uring_sqe, __bindgen_anon_6.__bindgen_anon_1.addr3), 48);
 const_assert_eq!(offset_of!(io_uring_sqe, __bindgen_anon_6.cmd), 48);
 
 const_assert_eq!(size_of::<io_uring_sqe128>(), 128);
@@ -67,10 +63,7 @@ const_assert_eq!(size_of::<io_uring_sync_cancel_reg>(), 64);
 const_assert_eq!(size_of::<io_uring_buf>(), 16);
 const_assert_eq!(size_of::<io_uring_buf_reg>(), 40);
 const_assert_eq!(size_of::<io_uring_buf_ring>(), 16);
-const_assert_eq!(
-    offset_of!(io_uring_buf_ring, __bindgen_anon_1.__bindgen_anon_1.tail),
-    14
-);
+const_assert_eq!(offset_of!(io_uring_buf_ring, __bindgen_anon_1.__bindgen_anon_1.tail), 14);
 const_assert_eq!(size_of::<io_uring_query_hdr>(), 40);
 const_assert_eq!(size_of::<io_uring_query_opcode>(), 48);
 const_assert_eq!(size_of::<__kernel_timespec>(), 16);
