@@ -110,7 +110,7 @@ impl Queue {
     ) -> Queued<'_> {
         let kept = &mut self.slots[position].iovecs;
         keep(kept);
-        let addr = kept.as_ptr().addr() as u64;
+        let addr = kept.as_ptr().expose_provenance() as u64;
         // Far more than the 1024 that the kernel takes are still far too many when cut.
         let len = u32::try_from(kept.len()).unwrap_or(u32::MAX);
         let sqe = Sqe { off: offset, addr, len, ..Sqe::new(op, user_data) }.on(target);
@@ -154,7 +154,7 @@ impl Queue {
         let position = self.sq.vacancy()?;
         let kept = &mut self.slots[position].timespec;
         *kept = timespec(timeout);
-        let addr = (&raw const *kept).addr() as u64;
+        let addr = (&raw const *kept).expose_provenance() as u64;
         let sqe = Sqe { addr, len: 1, ..Sqe::new(Op::TIMEOUT, user_data) };
         // SAFETY: `position` is fresh from `vacancy`.
         unsafe { self.sq.push(position, sqe) };

@@ -62,7 +62,7 @@ fn quiesce(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
             reap.iter().for_each(drop);
         }
     }
-    queue.core.release_buffers();
+    queue.core.release_resources();
     Ok(())
 }
 

@@ -66,7 +66,10 @@ impl Core {
             return self.enter_then_poll(to_submit, min_complete, deadline);
         }
         let timeout = timespec(deadline.saturating_duration_since(Instant::now()));
-        let arg = io_uring_getevents_arg { ts: (&raw const timeout).addr() as u64, ..Default::default() };
+        let arg = io_uring_getevents_arg {
+            ts: (&raw const timeout).expose_provenance() as u64,
+            ..Default::default()
+        };
         let flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
         let (fd, kind) = self.door();
         // SAFETY: as in `enter`; `arg` and the timespec it names outlive the call.

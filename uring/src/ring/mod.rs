@@ -70,7 +70,8 @@ pub(crate) struct Core {
     door_index: AtomicU32,
     restrictions: Option<Restrictions>,
     ledger: Option<Ledger>,
-    buffers_registered: AtomicBool,
+    has_buffers: AtomicBool,
+    has_files: AtomicBool,
 }
 
 impl Core {
@@ -98,7 +99,8 @@ impl Core {
             door_index: AtomicU32::new(0),
             restrictions: request.restrictions.clone(),
             ledger: None,
-            buffers_registered: AtomicBool::new(false),
+            has_buffers: AtomicBool::new(false),
+            has_files: AtomicBool::new(false),
         };
         if !core.can_cancel_any() {
             core.ledger = Some(Ledger::default());

@@ -45,8 +45,9 @@ impl Core {
         let mut fds: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
         // SAFETY: `fds` is an array of that many descriptors that outlives the call.
         unsafe { self.register(IORING_REGISTER_FILES, fds.as_mut_ptr().cast(), length(fds.len())) }
-            .map(drop)
-            .map_err(|error| refused(error, "files"))
+            .map_err(|error| refused(error, "files"))?;
+        self.has_files.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(crate) fn register_files_sparse(&self, nr: u32) -> Result<()> {
@@ -54,8 +55,9 @@ impl Core {
         let size = length(size_of_val(&arg));
         // SAFETY: `arg` outlives the call; this opcode takes the structure's size as its count.
         unsafe { self.register(IORING_REGISTER_FILES2, (&raw mut arg).cast(), size) }
-            .map(drop)
-            .map_err(|error| refused(error, "files"))
+            .map_err(|error| refused(error, "files"))?;
+        self.has_files.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(crate) fn update_files(&self, first: u32, files: &[Option<BorrowedFd<'_>>]) -> Result<usize> {
@@ -64,7 +66,7 @@ impl Core {
             files.iter().map(|file| file.as_ref().map_or(EMPTY, AsRawFd::as_raw_fd)).collect();
         let mut arg = io_uring_files_update {
             offset: first,
-            fds: fds.as_mut_ptr().addr() as u64,
+            fds: fds.as_mut_ptr().expose_provenance() as u64,
             ..Default::default()
         };
         // SAFETY: `arg` and the array that it names outlive the call; the array holds that many entries.
@@ -76,8 +78,9 @@ impl Core {
     pub(crate) fn unregister_files(&self) -> Result<()> {
         // SAFETY: the opcode takes no argument.
         unsafe { self.register(IORING_UNREGISTER_FILES, ptr::null_mut(), 0) }
-            .map(drop)
-            .map_err(|error| refused(error, "files"))
+            .map_err(|error| refused(error, "files"))?;
+        self.has_files.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// # Safety
@@ -90,7 +93,7 @@ impl Core {
         // they name is this fn's contract.
         unsafe { self.register(IORING_REGISTER_BUFFERS, arg, length(iovecs.len())) }
             .map_err(|error| refused(error, "buffers"))?;
-        self.buffers_registered.store(true, Ordering::Relaxed);
+        self.has_buffers.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -98,15 +101,19 @@ impl Core {
         // SAFETY: the opcode takes no argument.
         unsafe { self.register(IORING_UNREGISTER_BUFFERS, ptr::null_mut(), 0) }
             .map_err(|error| refused(error, "buffers"))?;
-        self.buffers_registered.store(false, Ordering::Relaxed);
+        self.has_buffers.store(false, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Unregisters what buffers there are: closing the ring does so as well, but only some time later.
-    pub(crate) fn release_buffers(&self) {
-        if self.buffers_registered.load(Ordering::Relaxed) {
-            // A ring whose restrictions forbid this leaves it to the close.
+    /// Unregisters what buffers and files there are. Closing the ring does so as well, but only some time
+    /// later: until then memory stays pinned and file systems stay busy.
+    pub(crate) fn release_resources(&self) {
+        // A ring whose restrictions forbid this leaves it to the close.
+        if self.has_buffers.load(Ordering::Relaxed) {
             let _ = self.unregister_buffers();
+        }
+        if self.has_files.load(Ordering::Relaxed) {
+            let _ = self.unregister_files();
         }
     }
 
@@ -142,7 +149,7 @@ pub(crate) fn query() -> io::Result<io_uring_query_opcode> {
     const NO_RING: RawFd = -1;
     let mut answer = io_uring_query_opcode::default();
     let mut query = io_uring_query_hdr {
-        query_data: (&raw mut answer).addr() as u64,
+        query_data: (&raw mut answer).expose_provenance() as u64,
         query_op: IO_URING_QUERY_OPCODES,
         size: length(size_of_val(&answer)),
         ..Default::default()
