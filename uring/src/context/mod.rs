@@ -24,7 +24,7 @@ pub use self::queue::Queued;
 pub use self::reap::Completions;
 use self::reap::Reap;
 pub use self::split::{Completer, Submitter};
-use self::teardown::teardown;
+use self::teardown::{teardown, try_teardown};
 use crate::UserData;
 use crate::codes::Op;
 use crate::error::{Error, Rejected, Result};
@@ -319,6 +319,19 @@ impl URingContext {
             return Err(Error::invalid("split", "a ring with `defer_taskrun` belongs to one thread"));
         }
         split::split(self)
+    }
+
+    /// Ends the context as a drop does, and says whether the kernel has let go of all memory.
+    ///
+    /// For whoever owns that memory and frees it afterwards.
+    ///
+    /// # Errors
+    ///
+    /// What `io_uring_enter(2)` says. The ring is leaked, and the kernel may use the memory of requests in
+    /// flight at any later time: leak it, too.
+    pub fn close(self) -> Result<()> {
+        let (mut queue, mut reap) = self.into_halves();
+        try_teardown(&mut queue, &mut reap).map_err(Error::enter)
     }
 
     fn into_halves(self) -> (Queue, Reap) {

@@ -21,13 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Cancels what can be cancelled and waits for the rest; what cannot be had is said and leaked.
 pub(crate) fn teardown(queue: &mut Queue, reap: &mut Reap) {
-    if queue.check().is_err() {
-        // The parent's requests are the parent's.
-        return;
-    }
-    let Err(error) = quiesce(queue, reap) else {
-        return;
-    };
+    let Err(error) = try_teardown(queue, reap) else { return };
     // Nothing can be done about a failure to say it.
     let _ = writeln!(
         io::stderr(),
@@ -35,9 +29,19 @@ pub(crate) fn teardown(queue: &mut Queue, reap: &mut Reap) {
          and the kernel may still use the memory of these requests",
         reap.in_flight()
     );
-    // The descriptor and the mappings stay; what an entry points to is not needed any more, since the
-    // kernel has consumed every entry in flight (`IORING_FEAT_SUBMIT_STABLE`).
-    mem::forget(Arc::clone(&queue.core));
+}
+
+/// As [`teardown`], and leaves it to the caller to say what could not be had.
+pub(crate) fn try_teardown(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
+    if queue.check().is_err() {
+        // The parent's requests are the parent's.
+        return Ok(());
+    }
+    quiesce(queue, reap).inspect_err(|_| {
+        // The descriptor and the mappings stay; what an entry points to is not needed any more, since the
+        // kernel has consumed every entry in flight (`IORING_FEAT_SUBMIT_STABLE`).
+        mem::forget(Arc::clone(&queue.core));
+    })
 }
 
 fn quiesce(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
