@@ -170,6 +170,7 @@ impl Completions<'_> {
     fn let_in(&mut self) -> bool {
         self.reap.publish();
         if let Err(error) = self.reap.flush() {
+            self.reap.lost |= error.raw_os_error() == Some(libc::EBADR);
             self.reap.deferred = error.raw_os_error();
             self.reap.is_unusual = true;
         }

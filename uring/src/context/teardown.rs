@@ -47,13 +47,14 @@ pub(crate) fn try_teardown(queue: &mut Queue, reap: &mut Reap) -> io::Result<()>
 fn quiesce(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
     queue.discard();
     reap.iter().for_each(drop);
-    if reap.lost {
-        return Err(io::Error::from_raw_os_error(libc::EBADR));
-    }
     while reap.in_flight() > 0 {
         let mut targets = Targets::of(reap);
         let retry_at = Instant::now() + PATIENCE;
         while reap.in_flight() > 0 && Instant::now() < retry_at {
+            if reap.lost {
+                // What is in flight cannot be told from what was lost.
+                return Err(io::Error::from_raw_os_error(libc::EBADR));
+            }
             targets.cancel(queue);
             let to_submit = queue.publish();
             match queue.core.enter_until(to_submit, 1, retry_at) {
