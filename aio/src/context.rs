@@ -6,13 +6,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use libc::{c_short, iovec};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use crate::UserData;
 use crate::builder::Builder;
 use crate::completer::Completer;
 use crate::completion::{Completion, Completions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Rejected, Result};
+use crate::queued::Queued;
+use crate::requests::impl_requests;
 use crate::stats::Stats;
 use crate::submission::Submission;
 use crate::submitter::Submitter;
@@ -60,6 +63,8 @@ pub struct AioContext {
 
 assert_impl_all!(AioContext: Send);
 assert_not_impl_any!(AioContext: Sync, Clone);
+
+impl_requests!(AioContext);
 
 impl AioContext {
     /// Makes a context of `num_entries` entries: [io_setup(2)].

@@ -12,6 +12,7 @@ use crate::completer::Completer;
 use crate::context::AioContext;
 use crate::error::{Rejected, Result};
 use crate::queued::Queued;
+use crate::requests::impl_requests;
 use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::submission::Submission;
@@ -39,7 +40,8 @@ impl Drop for Presence {
     }
 }
 
-/// Each method is the one of [`AioContext`] of the same name.
+impl_requests!(Submitter);
+
 impl Submitter {
     pub(crate) fn new(submission: Submission) -> Self {
         let presence = Presence(Some(Arc::clone(submission.shared())));
@@ -58,192 +60,6 @@ impl Submitter {
         }
         self.presence.0 = None;
         Ok(AioContext { submission: self.submission, completion: completer.completion })
-    }
-
-    /// Queues a read; see [`AioContext::add_read`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    #[inline]
-    pub unsafe fn add_read(
-        &mut self,
-        ptr: *mut u8,
-        len: usize,
-        fd: impl AsFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Result<Queued<'_>> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_read(ptr, len, fd, offset, user_data)
-    }
-
-    /// Queues a write; see [`AioContext::add_write`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    #[inline]
-    pub unsafe fn add_write(
-        &mut self,
-        ptr: *const u8,
-        len: usize,
-        fd: impl AsFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Result<Queued<'_>> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_write(ptr, len, fd, offset, user_data)
-    }
-
-    /// Queues a vectored read; see [`AioContext::add_readv`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked); the vector comes back in [`Rejected`].
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    pub unsafe fn add_readv(
-        &mut self,
-        iovecs: Vec<iovec>,
-        fd: impl AsFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Result<Queued<'_>, Rejected> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_owned(false, iovecs, fd, offset, user_data)
-    }
-
-    /// Queues a vectored write; see [`AioContext::add_writev`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked); the vector comes back in [`Rejected`].
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    pub unsafe fn add_writev(
-        &mut self,
-        iovecs: Vec<iovec>,
-        fd: impl AsFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Result<Queued<'_>, Rejected> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_owned(true, iovecs, fd, offset, user_data)
-    }
-
-    /// Queues a vectored read from an iterator; see [`AioContext::add_readv_iter`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    #[inline]
-    pub unsafe fn add_readv_iter(
-        &mut self,
-        iovecs: impl IntoIterator<Item = iovec>,
-        fd: impl AsFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Result<Queued<'_>> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_items(false, iovecs, fd, offset, user_data)
-    }
-
-    /// Queues a vectored write from an iterator; see [`AioContext::add_writev_iter`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    #[inline]
-    pub unsafe fn add_writev_iter(
-        &mut self,
-        iovecs: impl IntoIterator<Item = iovec>,
-        fd: impl AsFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Result<Queued<'_>> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_items(true, iovecs, fd, offset, user_data)
-    }
-
-    /// Queues an fsync; see [`AioContext::add_fsync`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    pub unsafe fn add_fsync(&mut self, fd: impl AsFd, user_data: UserData) -> Result<()> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_sync(false, fd, user_data)
-    }
-
-    /// Queues an fdatasync; see [`AioContext::add_fdatasync`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    pub unsafe fn add_fdatasync(&mut self, fd: impl AsFd, user_data: UserData) -> Result<()> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_sync(true, fd, user_data)
-    }
-
-    /// Queues a poll; see [`AioContext::add_poll_fd`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    ///
-    /// # Safety
-    ///
-    /// [The contract](AioContext#safety) of the context.
-    pub unsafe fn add_poll_fd(&mut self, fd: impl AsFd, events: c_short, user_data: UserData) -> Result<()> {
-        let fd = fd.as_fd().as_raw_fd();
-        self.submission.add_poll(fd, events, user_data)
-    }
-
-    /// Queues the cancellation of polls; see [`AioContext::remove_poll_fd`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    pub fn remove_poll_fd(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-        self.cancel(target, user_data)
-    }
-
-    /// Queues a cancellation; see [`AioContext::cancel`].
-    ///
-    /// # Errors
-    ///
-    /// [`NoSpace`](crate::Error::NoSpace), [`Forked`](crate::Error::Forked).
-    pub fn cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-        self.submission.add_cancel(target, user_data)
     }
 
     /// Hands the queue to the kernel; see [`AioContext::submit`].

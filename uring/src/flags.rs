@@ -94,22 +94,28 @@ pub struct IoPriority(u16);
 impl IoPriority {
     const CLASS_SHIFT: u32 = 13;
 
+    /// Takes a class (1 real time, 2 best effort, 3 idle) and a level, 0 (first) to 7 (last).
+    #[must_use]
+    pub const fn new(class: u8, level: u8) -> Self {
+        Self((class as u16) << Self::CLASS_SHIFT | level as u16)
+    }
+
     /// Real-time class, levels 0 (highest) to 7; needs `CAP_SYS_ADMIN` or `CAP_SYS_NICE`.
     #[must_use]
     pub const fn real_time(level: u8) -> Self {
-        Self(1 << Self::CLASS_SHIFT | level as u16)
+        Self::new(1, level)
     }
 
     /// Best-effort class, levels 0 (highest) to 7.
     #[must_use]
     pub const fn best_effort(level: u8) -> Self {
-        Self(2 << Self::CLASS_SHIFT | level as u16)
+        Self::new(2, level)
     }
 
     /// Idle class: served when nobody else wants the disk.
     #[must_use]
     pub const fn idle() -> Self {
-        Self(3 << Self::CLASS_SHIFT)
+        Self::new(3, 0)
     }
 
     /// Takes a raw priority, class in the upper three bits.
