@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# ci/bench.sh - a short run of each face of the bench program: that it works and verifies, not how fast it is.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cargo build --locked --release -p bench
+bench() { ci/leaks.sh cargo run --locked --quiet --release -p bench -- "$@"; }
+
+bench --duration 0.1 --size 16M
+bench --duration 0.05 --size 8M --engine aio,uring --json --plot "$work/plot.svg" >"$work/json"
+python3 -m json.tool <"$work/json" >/dev/null
+grep -q '</svg>' "$work/plot.svg"
+head -c 1M /dev/urandom >"$work/file"
+cp "$work/file" "$work/copy"
+bench "$work/file" --duration 0.05 --mode buffered
+cmp "$work/file" "$work/copy"
+bench probe "$work/file"
+for engine in pread aio uring; do bench micro --engine "$engine" --op read --batch 4 --ops 1000; done
+bench micro --engine uring --op nop --batch 32 --ops 3200

@@ -1,0 +1,21 @@
+//! What the test binaries of this workspace share.
+//!
+//! * [`skip!`], [`require!`], [`or_skip!`], [`guest_only!`]: a case that this machine cannot run says so instead of
+//!   passing silently.
+//! * [`late`]: a disk whose reads stay in flight until a test lets them go.
+//! * [`in_child!`], [`fork`]: what must not happen in the test process itself.
+//! * [`seccomp`]: system calls that fail as a test wants.
+//! * [`files`], [`signals`], [`counting`], [`limits`]: files with checkable content, a storm of signals, counted
+//!   allocations, resource limits.
+
+#![cfg(target_os = "linux")]
+
+pub mod child;
+pub mod counting;
+pub mod files;
+pub mod fork;
+pub mod late;
+pub mod limits;
+pub mod seccomp;
+pub mod signals;
+pub mod skip;
