@@ -282,7 +282,7 @@ macro_rules! impl_requests {
                 self.cancel(target, user_data)
             }
 
-            /// Queues the cancellation of every request in flight whose `user_data` is `target`, when its turn comes: [io_cancel(2)].
+            /// Queues the cancellation of a request in flight whose `user_data` is `target`, one of them if there are several: [io_cancel(2)].
             ///
             /// It needs an entry, as every request does: who fills a context with polls keeps one free for this. It has a completion of
             /// its own, 0 or `ENOENT`; what is cancelled completes with `ECANCELED`. **Polls alone can be

@@ -211,22 +211,21 @@ impl Submission {
     fn cancel_next(&mut self) {
         // SAFETY: as in `opcode_at`.
         let target = unsafe { (*self.queue[self.start]).aio_buf };
-        let found = self.cancel_polls(target);
+        let found = self.cancel_poll(target);
         self.cancels -= 1;
         self.complete_next(if found { 0 } else { -libc::ENOENT });
     }
 
-    /// Cancels every poll in flight with this user_data; whether there was one.
+    /// Cancels a poll in flight with this user_data; whether there was one.
     ///
     /// A poll that the kernel has completed, or not seen yet, it does not find: that is an answer as good as any.
-    fn cancel_polls(&mut self, target: UserData) -> bool {
+    fn cancel_poll(&mut self, target: UserData) -> bool {
         // What free slots held is over: no need to ask the kernel about it.
         for slot in self.free.peek(&self.shared.free) {
             let iocb = self.shared.slots.iocb(slot as u32);
             // SAFETY: a slot in the queue of free ones is for this half to take, and nobody else's meanwhile.
             unsafe { (*iocb).aio_lio_opcode = UNUSED };
         }
-        let mut found = false;
         for slot in 0..self.shared.slots.len() {
             let iocb = self.shared.slots.iocb(slot as u32);
             // SAFETY: no other thread writes an iocb, ever, and this one does not now (the invariant of `Slots`).
@@ -234,10 +233,12 @@ impl Submission {
             if u32::from(copy.aio_lio_opcode) == IOCB_CMD_POLL && copy.aio_data == target {
                 self.shared.submitted.calls.add(1);
                 // SAFETY: a slot is valid for reads.
-                found |= unsafe { sys::cancel(self.shared.handle.id(), iocb) };
+                if unsafe { sys::cancel(self.shared.handle.id(), iocb) } {
+                    return true;
+                }
             }
         }
-        found
+        false
     }
 
     /// The eventfd was asked for: what is queued signals it too.
