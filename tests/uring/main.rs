@@ -32,6 +32,7 @@ mod faults;
 mod files_table;
 mod flags;
 mod fork;
+mod fork_iterators;
 mod late;
 mod lengths;
 mod notification;

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use tests::files::{self, TempFile};
+use tests::require;
 use uring::{Fixed, Op, RegisterOp, Restrictions, URingContext};
 
 use crate::common::*;
@@ -86,24 +87,36 @@ fn fixed_files_can_be_demanded() {
     files::check(&buffer, 7);
 }
 
-#[test]
-fn a_drop_cancels_also_on_a_restricted_ring() {
+/// Drops a ring with reads of an empty pipe in flight, and checks that they are gone.
+fn drop_with_reads_in_flight(restrictions: Restrictions) {
     let pipe = Pipe::new();
     let mut byte = [0];
-    let plain = Restrictions::new().allow_op(Op::READ).allow_register(RegisterOp::REGISTER_FILES);
-    let fixed = plain.clone().require_fixed_files();
-    for restrictions in [plain, fixed] {
-        let mut context = restricted(restrictions);
-        context.register_files(&[pipe.reader.as_fd()]).unwrap();
-        for name in 0..5 {
-            read(&mut context, &mut byte, Fixed(0), 0, name);
-        }
-        assert_eq!(context.submit().unwrap(), 5);
-        drop(context);
-        pipe.fill();
-        pipe.empty();
-        assert_eq!(byte, [0]);
+    let mut context = restricted(restrictions);
+    context.register_files(&[pipe.reader.as_fd()]).unwrap();
+    for name in 0..5 {
+        read(&mut context, &mut byte, Fixed(0), 0, name);
     }
+    assert_eq!(context.submit().unwrap(), 5);
+    drop(context);
+    pipe.fill();
+    pipe.empty();
+    assert_eq!(byte, [0]);
+}
+
+#[test]
+fn a_drop_cancels_also_on_a_restricted_ring() {
+    let restrictions = Restrictions::new().allow_op(Op::READ);
+    drop_with_reads_in_flight(restrictions.allow_register(RegisterOp::REGISTER_FILES));
+}
+
+#[test]
+fn a_drop_cancels_also_on_a_ring_of_fixed_files_only() {
+    require!(
+        kernel_is_at_least(5, 19),
+        "before 5.19 a cancellation may not carry the flag that such a ring demands"
+    );
+    let restrictions = Restrictions::new().allow_op(Op::READ).require_fixed_files();
+    drop_with_reads_in_flight(restrictions.allow_register(RegisterOp::REGISTER_FILES));
 }
 
 #[test]
@@ -111,6 +124,22 @@ fn cancelling_is_always_allowed() {
     let pipe = Pipe::new();
     let mut context = restricted(Restrictions::new().allow_op(Op::POLL_ADD));
     poll(&mut context, &pipe.reader, libc::POLLIN, 1);
+    context.submit().unwrap();
+    context.cancel(1, 2).unwrap();
+    assert_eq!(take_nr(&mut context, 2), [(1, Err(libc::ECANCELED)), (2, Ok(0))]);
+}
+
+#[test]
+fn cancelling_is_allowed_also_on_a_ring_of_fixed_files_only() {
+    require!(
+        kernel_is_at_least(5, 19),
+        "before 5.19 a cancellation may not carry the flag that such a ring demands"
+    );
+    let pipe = Pipe::new();
+    let restrictions = Restrictions::new().allow_op(Op::POLL_ADD).require_fixed_files();
+    let mut context = restricted(restrictions.allow_register(RegisterOp::REGISTER_FILES));
+    context.register_files(&[pipe.reader.as_fd()]).unwrap();
+    poll(&mut context, Fixed(0), libc::POLLIN, 1);
     context.submit().unwrap();
     context.cancel(1, 2).unwrap();
     assert_eq!(take_nr(&mut context, 2), [(1, Err(libc::ECANCELED)), (2, Ok(0))]);

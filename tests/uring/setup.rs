@@ -72,19 +72,22 @@ fn the_ring_has_what_this_crate_relies_on() {
 
 #[test]
 fn the_best_of_the_kernels_flags_are_taken() {
-    let context = context(4);
-    let probed = context.probe().unwrap().setup_flags();
+    let asked = URingContext::builder(4).coop_taskrun().build().unwrap();
+    let usual = context(4);
+    let probed = asked.probe().unwrap().setup_flags();
     let flags = [
-        (SetupFlags::SUBMIT_ALL, (5, 18)),
-        (SetupFlags::COOP_TASKRUN, (5, 19)),
-        (SetupFlags::TASKRUN_FLAG, (5, 19)),
-        (SetupFlags::NO_SQARRAY, (6, 6)),
+        (SetupFlags::SUBMIT_ALL, (5, 18), true),
+        (SetupFlags::COOP_TASKRUN, (5, 19), false),
+        (SetupFlags::TASKRUN_FLAG, (5, 19), false),
+        (SetupFlags::NO_SQARRAY, (6, 6), true),
+        (SetupFlags::DEFER_TASKRUN, (u32::MAX, 0), false),
     ];
-    for (flag, (major, minor)) in flags {
-        let known = probed.map_or_else(|| kernel_is_at_least(major, minor), |probed| probed.contains(flag));
-        assert_eq!(context.setup_flags().contains(flag), known, "{flag:?}");
+    for (flag, (major, minor), unasked) in flags {
+        let is_known = probed.is_some_and(|probed| probed.contains(flag)) && major < u32::MAX;
+        let known = is_known || probed.is_none() && kernel_is_at_least(major, minor);
+        assert_eq!(asked.setup_flags().contains(flag), known, "{flag:?}");
+        assert_eq!(usual.setup_flags().contains(flag), known && unasked, "{flag:?}");
     }
-    assert!(!context.setup_flags().contains(SetupFlags::DEFER_TASKRUN));
 }
 
 /// Plays a kernel that knows only these set-up flags.

@@ -14,7 +14,7 @@ use memmap2::{MmapOptions, MmapRaw};
 pub(crate) struct Gate(MmapRaw);
 
 impl Gate {
-    const WORDS: usize = 2;
+    const WORDS: usize = 4;
 
     pub(crate) fn new() -> io::Result<Self> {
         let len = Self::WORDS * size_of::<AtomicU64>();
@@ -40,9 +40,19 @@ impl Gate {
         self.word(1)
     }
 
+    /// A word for the iterators of completions to keep their end in.
+    pub(crate) fn end(&self) -> Wiped {
+        self.word(2)
+    }
+
+    /// A word for the taking half to note that nothing is out of the ordinary.
+    pub(crate) fn usual(&self) -> Wiped {
+        self.word(3)
+    }
+
     fn word(&self, index: usize) -> Wiped {
         let page = NonNull::new(self.0.as_mut_ptr()).expect("mmap never returns null");
-        // SAFETY: both callers name one of the page's `WORDS`.
+        // SAFETY: each caller names one of the page's `WORDS`.
         Wiped(unsafe { page.cast().add(index) })
     }
 }

@@ -61,7 +61,7 @@ impl Restrictions {
     /// Demands that every request names a registered file ([`Fixed`](crate::Fixed)).
     ///
     /// Files are then registered after `build`, so [`RegisterOp::REGISTER_FILES`] has to be allowed.
-    /// Requests that name no file, such as a NOP, are refused as well.
+    /// Requests that name no file, such as a NOP, are refused as well, but for those that cancel. Since 5.19.
     pub fn require_fixed_files(mut self) -> Self {
         self.fixed_files_only = true;
         self

@@ -44,15 +44,23 @@ use crate::stats::Stats;
 /// # Contract
 ///
 /// What names the caller's memory or descriptor is `unsafe`, and asks for one thing: **the memory lives
-/// and is not otherwise touched until its completion has been taken; the descriptor stays open until
-/// `submit`** (or a `wait`, which submits). Dropping the context also ends the kernel's use of the
-/// memory: it cancels what can be cancelled and waits for the rest. Leaking the context
-/// ([`mem::forget`](std::mem::forget)) does not.
+/// and is not otherwise touched until its completion has been taken; the descriptor stays open until the
+/// kernel has accepted the request**, in [`submit`](Self::submit) or a `wait`, which submits. With fsync,
+/// fdatasync and fallocate it stays open until the completion: newer kernels look it up in a worker, and
+/// would find whatever file has its number by then.
+///
+/// Dropping the context also ends the kernel's use of the memory: it cancels what can be cancelled and waits
+/// for the rest. Where it is refused that, it says so and leaks; [`close`](Self::close) tells. Leaking the
+/// context ([`mem::forget`](std::mem::forget)) ends nothing.
+///
+/// Descriptors are passed by reference, `&file`: one that is passed by value is closed too early.
 ///
 /// # Threads and forks
 ///
 /// A context may move between threads; [`split`](Self::split) makes a half that submits and a half that
-/// takes completions. After a `fork` the child's copy fails with [`Error::Forked`].
+/// takes completions. Requests belong to the thread that submitted them: if it ends, the kernel cancels
+/// those that wait for something (polls, timeouts, reads of pipes), which complete with `ECANCELED`. After a
+/// `fork` the child's copy fails with [`Error::Forked`].
 ///
 /// # Examples
 ///
@@ -90,7 +98,7 @@ impl URingContext {
     ///
     /// [`Error::Kernel`] whose text says what forbids the ring: `EPERM` (the sysctl
     /// `kernel.io_uring_disabled`, a seccomp filter), `ENOSYS`, `ENOMEM`, `EMFILE`, `EINVAL` for a size
-    /// out of range, `EOPNOTSUPP` on a kernel before 5.10.
+    /// out of range, `EOPNOTSUPP` on a kernel that lacks what 5.10 has.
     pub fn new(num_entries: usize) -> Result<Self> {
         Self::builder(num_entries).build()
     }
@@ -185,7 +193,7 @@ impl URingContext {
             let to_submit = self.queue.sq.publish();
             let taken = self.reap.cq.local_head();
             let wanted = nr.min(self.queue.sq.local_tail().wrapping_sub(taken));
-            if self.reap.cq.tail().wrapping_sub(taken) < wanted {
+            if to_submit > 0 || self.reap.cq.tail().wrapping_sub(taken) < wanted {
                 self.reap.enters += 1;
                 match self.queue.core.enter(to_submit, wanted, IORING_ENTER_GETEVENTS) {
                     Ok(consumed) => {
@@ -216,6 +224,13 @@ impl URingContext {
             let enough = self.reap.cq.ready() >= wanted;
             if enough && to_submit == 0 {
                 break;
+            }
+            if self.reap.lost && !enough {
+                // What is missing may never come.
+                if self.reap.cq.ready() > 0 {
+                    break;
+                }
+                return Err(self.reap.lost_completions());
             }
             let missing = if enough { 0 } else { wanted };
             self.reap.enters += 1;
@@ -302,7 +317,7 @@ impl URingContext {
     ///
     /// # Errors
     ///
-    /// [`Error::Kernel`] if a restricted ring does not allow `REGISTER_PROBE`.
+    /// [`Error::Kernel`] before 6.18, if a restricted ring does not allow `REGISTER_PROBE`.
     pub fn probe(&self) -> Result<Probe> {
         Probe::new(&self.queue.core)
     }
@@ -311,8 +326,9 @@ impl URingContext {
     ///
     /// # Errors
     ///
-    /// `EINVAL` for a ring that is bound to one thread ([`Builder::defer_taskrun`]); it is then dropped,
-    /// with all that a drop means. [`Error::Forked`] in a forked child.
+    /// `EINVAL` for a ring that is bound to one thread ([`Builder::defer_taskrun`]), `EMFILE` without a
+    /// descriptor for an eventfd; the context is then dropped, with all that a drop means.
+    /// [`Error::Forked`] in a forked child.
     pub fn split(self) -> Result<(Submitter, Completer)> {
         self.queue.check()?;
         if self.queue.core.is_bound_to_thread() {

@@ -19,7 +19,8 @@ macro_rules! impl_ops {
             /// # Safety
             ///
             /// The [contract](crate::URingContext#contract): `ptr` is valid for writes of `len` bytes, which
-            /// nobody else touches until the completion has been taken; `fd` stays open until `submit`.
+            /// nobody else touches until the completion has been taken; `fd` stays open until the
+            /// kernel has accepted the request.
             #[inline]
             pub unsafe fn add_read(
                 &mut self,
@@ -45,7 +46,8 @@ macro_rules! impl_ops {
             /// # Safety
             ///
             /// The [contract](crate::URingContext#contract): `ptr` is valid for reads of `len` bytes, which
-            /// nobody changes until the completion has been taken; `fd` stays open until `submit`.
+            /// nobody changes until the completion has been taken; `fd` stays open until the
+            /// kernel has accepted the request.
             #[inline]
             pub unsafe fn add_write(
                 &mut self,
@@ -197,7 +199,7 @@ macro_rules! impl_ops {
             ///
             /// # Safety
             ///
-            /// `fd` stays open until `submit`.
+            /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fsync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
                 self.queue.add(Sqe::new(Op::FSYNC, user_data).on(&fd)).map(drop)
             }
@@ -211,7 +213,7 @@ macro_rules! impl_ops {
             ///
             /// # Safety
             ///
-            /// `fd` stays open until `submit`.
+            /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fdatasync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
                 let sqe = Sqe { op_flags: IORING_FSYNC_DATASYNC, ..Sqe::new(Op::FSYNC, user_data) };
                 self.queue.add(sqe.on(&fd)).map(drop)
@@ -225,7 +227,7 @@ macro_rules! impl_ops {
             ///
             /// # Safety
             ///
-            /// `fd` stays open until `submit`.
+            /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fallocate(
                 &mut self,
                 fd: impl Target,
@@ -252,7 +254,7 @@ macro_rules! impl_ops {
             ///
             /// # Safety
             ///
-            /// `fd` stays open until `submit`.
+            /// `fd` stays open until the kernel has accepted the request.
             pub unsafe fn add_poll_fd(
                 &mut self,
                 fd: impl Target,
@@ -274,7 +276,8 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn remove_poll_fd(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                self.queue.add(Sqe { addr: target, ..Sqe::new(Op::POLL_REMOVE, user_data) }).map(drop)
+                let flags = self.queue.core.required_flags();
+                self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::POLL_REMOVE, user_data) }).map(drop)
             }
 
             /// Cancels the request that was added with the `user_data` of `target`, one of them if there
@@ -288,7 +291,8 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                self.queue.add(Sqe { addr: target, ..Sqe::new(Op::ASYNC_CANCEL, user_data) }).map(drop)
+                let flags = self.queue.core.required_flags();
+                self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::ASYNC_CANCEL, user_data) }).map(drop)
             }
 
             /// Adds a request that does nothing and completes with 0, to measure or to wake a waiter.

@@ -11,6 +11,7 @@ use crate::UserData;
 use crate::codes::Op;
 use crate::error::{Error, Rejected, Result};
 use crate::flags::{IoPriority, RwFlags};
+use crate::fork::Wiped;
 use crate::ring::Core;
 use crate::ring::enter::timespec;
 use crate::ring::index::Index;
@@ -43,6 +44,7 @@ pub(crate) struct Queue {
     pub(crate) sq: SubmissionQueue,
     slots: Box<[Slot]>,
     sq_flags: Index,
+    owner: Wiped,
     /// Where the other half has told the kernel that it is.
     cq_head: Index,
     /// Whether to write down what is in flight, see `Core::ledger`.
@@ -57,6 +59,7 @@ impl Queue {
         Self {
             slots: (0..sq.entries()).map(|_| Slot::default()).collect(),
             sq_flags: core.sq_flags(),
+            owner: core.gate().owner(),
             cq_head,
             keeps_ledger: core.ledger().is_some(),
             enters: 0,
@@ -77,7 +80,12 @@ impl Queue {
         let position = self.sq.vacancy()?;
         // SAFETY: `position` is fresh from `vacancy`.
         let sqe = unsafe { self.sq.push(position, sqe) };
-        Ok(Queued { sqe, queue: PhantomData })
+        Ok(self.queued(sqe))
+    }
+
+    #[inline]
+    fn queued(&mut self, sqe: NonNull<Sqe>) -> Queued<'_> {
+        Queued { sqe, owner: self.owner, queue: PhantomData }
     }
 
     /// Adds a read or write of one buffer.
@@ -116,7 +124,7 @@ impl Queue {
         let sqe = Sqe { off: offset, addr, len, ..Sqe::new(op, user_data) }.on(target);
         // SAFETY: both callers have just had `position` from `vacancy`.
         let sqe = unsafe { self.sq.push(position, sqe) };
-        Queued { sqe, queue: PhantomData }
+        self.queued(sqe)
     }
 
     /// Adds a vectored request and keeps the caller's vector.
@@ -227,6 +235,8 @@ impl Queue {
 pub struct Queued<'a> {
     /// Points to an entry that is ours until the queue publishes, which `'a` forbids.
     sqe: NonNull<Sqe>,
+    /// Wiped in a forked child, where the entry is not mapped.
+    owner: Wiped,
     queue: PhantomData<&'a mut Queue>,
 }
 
@@ -237,8 +247,10 @@ impl Queued<'_> {
         reason = "the change is made in place; the value is for chaining"
     )]
     pub fn rw_flags(self, flags: RwFlags) -> Self {
-        // SAFETY: the entry is valid and unpublished (the field's invariant), so nobody else touches it.
-        unsafe { (*self.sqe.as_ptr()).op_flags = flags.bits().cast_unsigned() };
+        if !self.owner.is_wiped() {
+            // SAFETY: the entry is valid and unpublished (the field's invariant), so nobody else touches it.
+            unsafe { (*self.sqe.as_ptr()).op_flags = flags.bits().cast_unsigned() };
+        }
         self
     }
 
@@ -248,8 +260,10 @@ impl Queued<'_> {
         reason = "the change is made in place; the value is for chaining"
     )]
     pub fn ioprio(self, priority: IoPriority) -> Self {
-        // SAFETY: as in `rw_flags`.
-        unsafe { (*self.sqe.as_ptr()).ioprio = priority.raw() };
+        if !self.owner.is_wiped() {
+            // SAFETY: as in `rw_flags`.
+            unsafe { (*self.sqe.as_ptr()).ioprio = priority.raw() };
+        }
         self
     }
 }

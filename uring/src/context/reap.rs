@@ -21,11 +21,14 @@ pub(crate) struct Reap {
     sq_head: Index,
     sq_flags: Index,
     owner: Wiped,
+    /// Where the current iterator ends, as `CompletionQueue::position`; zero in a forked child.
+    end: Wiped,
     keeps_ledger: bool,
     /// Errno of an enter made where no error could be returned, for the next call that can.
     deferred: Option<i32>,
-    /// Set if there is a ledger to keep or a deferred error, so that the usual call asks once.
-    is_unusual: bool,
+    /// Zero if there is a ledger to keep, an error deferred or a completion lost, and in a forked child: the
+    /// usual call asks once.
+    usual: Wiped,
     /// The kernel lost completions, so what is in flight can no longer be counted.
     pub(crate) lost: bool,
     pub(crate) enters: u64,
@@ -35,13 +38,15 @@ pub(crate) struct Reap {
 
 impl Reap {
     pub(crate) fn new(core: Arc<Core>, cq: CompletionQueue, sq_head: Index) -> Self {
+        core.gate().usual().set(u64::from(core.ledger().is_none()));
         Self {
             sq_head,
             sq_flags: core.sq_flags(),
-            owner: core.owner(),
+            owner: core.gate().owner(),
+            end: core.gate().end(),
             keeps_ledger: core.ledger().is_some(),
             deferred: None,
-            is_unusual: core.ledger().is_some(),
+            usual: core.gate().usual(),
             lost: false,
             enters: 0,
             cq,
@@ -57,37 +62,56 @@ impl Reap {
     /// Fails in a forked child, and with what an earlier call could not report.
     #[inline]
     pub(crate) fn check(&mut self) -> Result<()> {
-        if self.is_forked() || self.deferred.is_some() {
-            return Err(self.refusal());
-        }
-        Ok(())
+        if self.is_usual() { Ok(()) } else { self.check_closely() }
     }
 
     /// Whether `check` and `publish` have nothing to look after.
     #[inline]
     pub(crate) fn is_usual(&self) -> bool {
-        !self.is_unusual && !self.is_forked()
+        !self.usual.is_wiped()
     }
 
     #[cold]
-    fn refusal(&mut self) -> Error {
-        self.is_unusual = self.keeps_ledger;
-        match self.deferred.take() {
-            Some(errno) if !self.is_forked() => self.error(io::Error::from_raw_os_error(errno)),
-            _ => Error::Forked,
+    fn check_closely(&mut self) -> Result<()> {
+        if self.is_forked() {
+            return Err(Error::Forked);
         }
+        let Some(errno) = self.deferred.take() else { return Ok(()) };
+        self.usual.set(u64::from(!self.keeps_ledger));
+        Err(self.error(io::Error::from_raw_os_error(errno)))
+    }
+
+    /// What there is to say of completions that will not come.
+    #[cold]
+    pub(crate) fn lost_completions(&mut self) -> Error {
+        self.error(io::Error::from_raw_os_error(libc::EBADR))
     }
 
     /// Turns a failed enter into this crate's error.
     #[cold]
     pub(crate) fn error(&mut self, error: io::Error) -> Error {
-        self.lost |= error.raw_os_error() == Some(libc::EBADR);
+        if error.raw_os_error() == Some(libc::EBADR) {
+            self.lost = true;
+            self.usual.set(0);
+        }
         Error::enter(error)
     }
 
-    /// Tells the kernel what has been taken.
+    /// Tells the kernel what has been taken; does nothing in a forked child.
     #[inline]
     pub(crate) fn publish(&mut self) {
+        if self.is_usual() {
+            self.cq.publish();
+        } else {
+            self.publish_closely();
+        }
+    }
+
+    #[cold]
+    fn publish_closely(&mut self) {
+        if self.is_forked() {
+            return;
+        }
         if self.keeps_ledger {
             self.core.note_taken(self.cq.unpublished());
         }
@@ -139,7 +163,15 @@ impl Reap {
     /// Iterates over what is ready, from an observed tail on.
     #[inline]
     pub(crate) fn iter_to(&mut self, tail: u32) -> Completions<'_> {
-        Completions { reap: self, tail }
+        self.set_end(tail);
+        Completions { end: self.end, reap: self }
+    }
+
+    /// Lets completions be taken up to an observed tail.
+    #[inline]
+    fn set_end(&mut self, tail: u32) {
+        let ready = tail.wrapping_sub(self.cq.local_head());
+        self.end.set(self.cq.position() + u64::from(ready));
     }
 }
 
@@ -151,18 +183,25 @@ impl Reap {
 #[derive(Debug)]
 #[must_use = "completions that are not taken stay in the ring"]
 pub struct Completions<'a> {
+    /// The one of `reap`: up to here completions may be taken.
+    end: Wiped,
     reap: &'a mut Reap,
-    /// An observed tail of the completion queue; up to here completions may be taken.
-    tail: u32,
 }
 
 impl Completions<'_> {
-    /// Looks for more once all that were known of are taken.
+    /// Looks for more once all up to `end` are taken.
     #[inline]
-    fn refill(&mut self) -> bool {
-        self.tail = self.reap.cq.tail();
-        self.tail != self.reap.cq.local_head()
-            || self.reap.sq_flags.peek() & IORING_SQ_CQ_OVERFLOW != 0 && self.let_in()
+    fn refill(&mut self, end: u64) -> bool {
+        if end == 0 {
+            // A forked child.
+            return false;
+        }
+        let tail = self.reap.cq.tail();
+        if tail == self.reap.cq.local_head() {
+            return self.reap.sq_flags.peek() & IORING_SQ_CQ_OVERFLOW != 0 && self.let_in();
+        }
+        self.reap.set_end(tail);
+        true
     }
 
     /// Makes the room that the kernel waits for, and lets in what it holds back.
@@ -172,28 +211,32 @@ impl Completions<'_> {
         if let Err(error) = self.reap.flush() {
             self.reap.lost |= error.raw_os_error() == Some(libc::EBADR);
             self.reap.deferred = error.raw_os_error();
-            self.reap.is_unusual = true;
+            self.reap.usual.set(0);
         }
-        self.tail = self.reap.cq.tail();
-        self.tail != self.reap.cq.local_head()
+        let tail = self.reap.cq.tail();
+        self.reap.set_end(tail);
+        tail != self.reap.cq.local_head()
     }
 }
 
+/// In a forked child it ends at once.
 impl Iterator for Completions<'_> {
     type Item = (UserData, io::Result<u32>);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.tail == self.reap.cq.local_head() && !self.refill() {
+        let end = self.end.get();
+        if self.reap.cq.position() >= end && !self.refill(end) {
             return None;
         }
-        // SAFETY: `tail` was observed and is ahead of the head, both just compared.
+        // SAFETY: `end` is an observed tail, and ahead of the head, both just compared; in a forked child,
+        // where the ring is not mapped, it is zero.
         let cqe = unsafe { self.reap.cq.take() };
         Some((cqe.user_data, result(cqe.res)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.tail.wrapping_sub(self.reap.cq.local_head()) as usize, None)
+        (self.end.get().saturating_sub(self.reap.cq.position()) as usize, None)
     }
 }
 

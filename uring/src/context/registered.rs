@@ -32,7 +32,8 @@ impl URingContext {
     }
 
     /// Replaces the files from index `first` on, `None` leaving a place empty, and returns how many were
-    /// replaced. Requests in flight keep the file that they started with.
+    /// replaced. Requests in flight keep the file that they started with, but for fsync, fdatasync and
+    /// fallocate: their places must not change before they complete.
     ///
     /// # Errors
     ///
@@ -65,14 +66,16 @@ impl URingContext {
     /// # Safety
     ///
     /// The memory stays mapped until [`unregister_buffers`](Self::unregister_buffers) or the drop of the
-    /// context, and nobody else touches the parts that requests in flight use.
+    /// context, and until all requests that use it have completed; nobody else touches the parts that
+    /// requests in flight use.
     pub unsafe fn register_buffers(&mut self, buffers: &[libc::iovec]) -> Result<()> {
         self.queue.check()?;
         // SAFETY: this fn's contract.
         unsafe { self.queue.core.register_buffers(buffers) }
     }
 
-    /// Unregisters and unpins the buffers. It waits for requests in flight that use them.
+    /// Unregisters the buffers. Older kernels wait for requests in flight that use them; newer ones, from
+    /// about 6.13 on, return at once, and memory stays the kernel's until each completion has been taken.
     ///
     /// # Errors
     ///

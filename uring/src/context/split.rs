@@ -82,8 +82,9 @@ fn eventfd() -> io::Result<File> {
 /// The half of a context that adds and submits; see [`URingContext::split`].
 ///
 /// The [contract](URingContext#contract) is that of the whole. Dropping it tells the [`Completer`], whose
-/// wait ends when nothing is in flight any more; requests that were not submitted are forgotten. The
-/// second of the halves to be dropped waits until the kernel is done with all memory.
+/// wait ends when nothing is in flight any more, so what never completes by itself has to be cancelled
+/// before; requests that were not submitted are forgotten. The second of the halves to be dropped waits until
+/// the kernel is done with all memory.
 #[derive(Debug)]
 pub struct Submitter {
     /// Taken once, by `drop` or `reunite`.
@@ -204,6 +205,11 @@ impl Completer {
             let wanted = nr.min(self.reap.cq.entries()).min(self.reap.in_flight().max(1));
             let waited = if ready >= wanted {
                 break;
+            } else if self.reap.lost {
+                if ready > 0 {
+                    break;
+                }
+                return Err(self.reap.lost_completions());
             } else if self.reap.in_flight() > 0 {
                 self.enter(wanted, deadline)
             } else if is_last {

@@ -69,7 +69,8 @@ impl CompletionQueue {
         let head = unsafe { Index::new(rings, off.head) };
         // SAFETY: as above.
         let tail = unsafe { Index::new(rings, off.tail) };
-        let start = u64::from(head.peek());
+        // Beyond zero, so that an end of what may be taken is never zero.
+        let start = 1 << 32 | u64::from(head.peek());
         Self {
             cqes: rings.at(off.cqes).cast(),
             head,
@@ -87,6 +88,12 @@ impl CompletionQueue {
     /// Our head as the kernel knows it, for whoever asks how much it has room for.
     pub(crate) fn head(&self) -> Index {
         self.head
+    }
+
+    /// Completions taken since the ring was made, and before: the lower half is the index of the next one.
+    #[inline]
+    pub(crate) fn position(&self) -> u64 {
+        self.local_head
     }
 
     /// Index of the next completion to take.

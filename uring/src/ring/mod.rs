@@ -25,6 +25,7 @@ pub(crate) mod sqe;
 pub(crate) mod submission;
 mod thread;
 
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -45,10 +46,10 @@ use self::thread::Registration;
 use crate::UserData;
 use crate::codes::Op;
 use crate::error::{Error, Result};
-use crate::fork::{Gate, Wiped};
+use crate::fork::Gate;
 use crate::restriction::Restrictions;
 
-/// A thread that never is: threads are named from 0 on, one by one.
+/// A thread that never is: threads are named from 1 on, one by one.
 const NO_THREAD: u64 = u64::MAX;
 
 /// What both queues stand on; they keep it alive.
@@ -106,6 +107,15 @@ impl Core {
             core.ledger = Some(Ledger::default());
         }
         if let Some(restrictions) = &core.restrictions {
+            if restrictions.required_flags() != 0 && core.ledger.is_some() {
+                // There a request to cancel must not carry the flag that all have to carry, so nothing could
+                // be cancelled, and a drop might wait for ever.
+                return Err(Error::kernel(
+                    "io_uring_register",
+                    io::Error::from_raw_os_error(libc::EOPNOTSUPP),
+                    "`require_fixed_files` takes Linux 5.19 or newer",
+                ));
+            }
             core.register_restrictions(&mut restrictions.to_raw())?;
             if !request.defer_taskrun {
                 core.enable()
@@ -115,8 +125,8 @@ impl Core {
         Ok((Arc::new(core), sq, cq))
     }
 
-    pub(crate) fn owner(&self) -> Wiped {
-        self.gate.owner()
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     pub(crate) fn sq_flags(&self) -> Index {

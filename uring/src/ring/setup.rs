@@ -40,6 +40,7 @@ const DEFERRED: u32 = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | 
 pub(crate) struct Request {
     pub(crate) entries: usize,
     pub(crate) cq_entries: Option<usize>,
+    pub(crate) coop_taskrun: bool,
     pub(crate) defer_taskrun: bool,
     pub(crate) restrictions: Option<Restrictions>,
 }
@@ -79,13 +80,16 @@ impl Request {
 
     /// Sets of optional flags, best first, one for each kernel that added some; the last one is empty.
     fn ladder(&self) -> impl Iterator<Item = u32> {
-        let deferred = self.defer_taskrun.then_some(DEFERRED);
+        const BEST: u32 = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY; // 5.18 and 6.6
+        let deferred = self.defer_taskrun.then_some(DEFERRED); // 6.1
+        let cooperative = (self.coop_taskrun || self.defer_taskrun).then_some(COOPERATIVE); // 5.19
         [
-            deferred.map(|task| task | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY), // 6.6
-            deferred.map(|task| task | IORING_SETUP_SUBMIT_ALL),                           // 6.1
-            Some(COOPERATIVE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY),         // 6.6
-            Some(COOPERATIVE | IORING_SETUP_SUBMIT_ALL),                                   // 5.19
-            Some(IORING_SETUP_SUBMIT_ALL),                                                 // 5.18
+            deferred.map(|task| task | BEST),
+            deferred.map(|task| task | IORING_SETUP_SUBMIT_ALL),
+            cooperative.map(|task| task | BEST),
+            cooperative.map(|task| task | IORING_SETUP_SUBMIT_ALL),
+            Some(BEST),
+            Some(IORING_SETUP_SUBMIT_ALL),
             Some(0),
         ]
         .into_iter()
