@@ -145,7 +145,7 @@ mod generate {
 
     impl ParseCallbacks for Abi {
         fn will_parse_macro(&self, name: &str) -> MacroParsingBehavior {
-            // `~0U` would come out as the signed -1: `src/lib.rs` declares it.
+            // `~0U` would come out as the signed -1: `src/wide.rs` declares it.
             if name == "IORING_FILE_INDEX_ALLOC" {
                 return MacroParsingBehavior::Ignore;
             }

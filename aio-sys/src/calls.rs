@@ -19,8 +19,10 @@ const IO_PGETEVENTS: c_long = if cfg!(target_arch = "x86_64") {
     388
 } else if cfg!(target_arch = "s390x") {
     382
-} else {
+} else if cfg!(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "loongarch64")) {
     292
+} else {
+    panic!("the number of io_pgetevents is not written down for this target")
 };
 
 /// Makes a context for at least `nr_events` operations in flight and stores its handle at `ctx_idp`.

@@ -9,10 +9,11 @@ use crate::error::{Error, Result};
 use crate::eventfd::EventFd;
 use crate::handle::Handle;
 use crate::ring::Ring;
+use crate::row::Row;
 use crate::shared::Shared;
 use crate::slot::Slots;
 use crate::spsc::Queue;
-use crate::stats::Tally;
+use crate::stats::Calls;
 use crate::submission::Submission;
 
 /// Makes a context that is not as [`AioContext::new`] makes it.
@@ -61,7 +62,7 @@ impl Builder {
         let handle = Handle::new(nr)?;
         // SAFETY: the context is live as long as `handle`, which goes into `Shared`; who holds the ring holds
         // `Shared` too and asks the handle's gate first. The reaping half is the one consumer.
-        let ring = unsafe { Ring::of(handle.id()) };
+        let ring = unsafe { Ring::of(handle.id(), handle.for_completion()) };
         if let Some(ring) = &ring {
             let kept = ring.keep_from_children();
             kept.map_err(|error| Error::kernel("madvise", error, "MADV_DONTFORK of the ring"))?;
@@ -69,23 +70,23 @@ impl Builder {
         let ring = ring.filter(|_| !self.force_syscall);
         let eventfd = EventFd::new()
             .map_err(|error| Error::kernel("eventfd", error, "close descriptors, or raise RLIMIT_NOFILE"))?;
-        let (free, mut freeing, taking) = Queue::new(nr);
         let (local, completing, reaping) = Queue::new(nr);
-        (0..nr).for_each(|slot| freeing.push(&free, slot as u64));
+        let slots = Slots::new(nr);
+        let row = Row::of(&slots);
         let shared = Arc::new(Shared {
             handle,
-            slots: Slots::new(nr),
-            free,
+            slots,
+            row,
             local,
             eventfd,
-            submitted: Tally::default(),
-            completed: Tally::default(),
+            submitting: Calls::default(),
+            reaping: Calls::default(),
             look_closer: AtomicBool::new(false),
             last: AtomicBool::new(false),
         });
         Ok(AioContext {
-            submission: Submission::new(Arc::clone(&shared), taking, completing),
-            completion: Completion::new(shared, ring, reaping, freeing),
+            submission: Submission::new(Arc::clone(&shared), completing),
+            completion: Completion::new(shared, ring, reaping),
         })
     }
 }

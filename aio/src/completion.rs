@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aio_sys::{IOCB_CMD_POLL, IOCB_FLAG_RESFD, io_event};
+use aio_sys::{IOCB_CMD_POLL, IOCB_FLAG_RESFD, io_event, iocb};
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::ring::Ring;
 use crate::shared::{Local, Shared};
-use crate::spsc::{Consumer, Producer};
+use crate::spsc::Consumer;
 use crate::{UserData, sys};
 
 /// How long to sleep at most while requests are in flight that do not signal the eventfd.
@@ -34,13 +34,16 @@ pub(crate) struct Completion {
     next: usize,
     filled: usize,
     local: Consumer,
-    free: Producer,
+    /// `Shared::look_closer`, as of the last look: it is set before the first event that it matters for.
+    look_closer: bool,
+    /// Whether the last look saw completions that are not simply the next ones in the ring.
+    elsewhere: bool,
 }
 
 impl Completion {
-    pub(crate) fn new(shared: Arc<Shared>, ring: Option<Ring>, local: Consumer, free: Producer) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, ring: Option<Ring>, local: Consumer) -> Self {
         let buffer = vec![io_event::default(); shared.slots.len()].into_boxed_slice();
-        Self { shared, ring, buffer, next: 0, filled: 0, local, free }
+        Self { shared, ring, buffer, next: 0, filled: 0, local, look_closer: false, elsewhere: false }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -72,23 +75,31 @@ impl Completion {
         self.filled - self.next + self.local.seen()
     }
 
-    /// Sees what is there. Without a ring that takes a system call, which is made on demand.
+    /// Sees what is there, and returns how many completions [`next`](Iterator::next) has. Without a ring that takes a
+    /// system call, which is made on demand.
     #[inline]
-    fn look(&mut self, demand: bool) -> Result<()> {
+    fn look(&mut self, demand: bool) -> Result<usize> {
         let signals = self.shared.eventfd.is_on();
         if signals {
             // First the eventfd, then the ring: what comes later raises it again.
-            self.shared.completed.calls.add(1);
+            self.shared.reaping.add(1);
             self.shared.eventfd.clear();
         }
         self.local.look(&self.shared.local);
-        match &mut self.ring {
-            Some(ring) => ring.observe(),
-            // What was signalled has to be seen, now that the signal is gone.
-            None if demand || signals => self.fetch(0, Some(Duration::ZERO))?,
-            None => {}
-        }
-        Ok(())
+        let (in_ring, wraps) = match &mut self.ring {
+            Some(ring) => (ring.observe(), ring.wraps()),
+            None => {
+                if demand || signals {
+                    // What was signalled has to be seen, now that the signal is gone.
+                    self.fetch(0, Some(Duration::ZERO))?;
+                }
+                (0, false)
+            }
+        };
+        self.look_closer = self.shared.look_closer.load(Ordering::Relaxed);
+        let outside = self.outside();
+        self.elsewhere = wraps || outside > 0;
+        Ok(in_ring + outside)
     }
 
     /// Moves events from the kernel to the buffer: at least `min`, if they come in time and no signal does.
@@ -96,10 +107,12 @@ impl Completion {
         self.publish();
         self.buffer.copy_within(self.next..self.filled, 0);
         (self.next, self.filled) = (0, self.filled - self.next);
-        self.shared.completed.calls.add(1);
+        self.shared.reaping.add(1);
         let room = &mut self.buffer[self.filled..];
         // SAFETY: this half alone takes events, and it is borrowed.
         let taken = unsafe { sys::getevents(self.shared.handle.id(), min, room, timeout) };
+        // A handler of the signal that ended the call may have forked: the ring is not there in the child.
+        self.shared.handle.check()?;
         if let Some(ring) = &mut self.ring {
             ring.resume();
         }
@@ -114,6 +127,8 @@ impl Completion {
     /// What is there now.
     pub(crate) fn completions(&mut self) -> Result<Completions<'_>> {
         self.shared.handle.check()?;
+        // What an iterator took that was leaked.
+        self.publish();
         let completions = Completions { half: self };
         completions.half.look(true)?;
         Ok(completions)
@@ -125,9 +140,9 @@ impl Completion {
     pub(crate) fn wait(&mut self, nr: usize, timeout: Option<Duration>) -> Result<Completions<'_>> {
         // From here on it keeps the eventfd true, on failure too.
         let completions = Completions { half: self };
-        completions.half.look(false)?;
+        let ready = completions.half.look(false)?;
         let wanted = nr.min(completions.half.shared.in_flight());
-        if completions.half.ready() < wanted {
+        if ready < wanted {
             completions.half.block(wanted, timeout)?;
         }
         Ok(completions)
@@ -140,8 +155,8 @@ impl Completion {
             let left = deadline.left();
             self.fetch(wanted.saturating_sub(self.outside()), left)?;
             // The eventfd was raised for what the call has taken.
-            self.look(false)?;
-            if self.ready() >= wanted || left == Some(Duration::ZERO) {
+            let ready = self.look(false)?;
+            if ready >= wanted || left == Some(Duration::ZERO) {
                 return Ok(());
             }
         }
@@ -151,17 +166,19 @@ impl Completion {
     /// flight is no reason to return.
     pub(crate) fn wait_for_other(&mut self, nr: usize, timeout: Option<Duration>) -> Result<Completions<'_>> {
         self.shared.handle.check()?;
+        // What an iterator took that was leaked: the other half cannot give it back to the kernel.
+        self.publish();
         let deadline = Deadline::new(timeout);
         let completions = Completions { half: self };
         let half = &mut *completions.half;
         loop {
-            half.look(true)?;
+            let ready = half.look(true)?;
             // Asked for after the look at the eventfd, which is raised after it is set: it is seen here, or
             // `sleep` ends at once.
             let awaited = if half.shared.is_closed() { 0 } else { 1 };
             let wanted = nr.min(half.shared.in_flight().max(awaited));
             let left = deadline.left();
-            if half.ready() >= wanted || left == Some(Duration::ZERO) {
+            if ready >= wanted || left == Some(Duration::ZERO) {
                 return Ok(completions);
             }
             half.sleep(left)?;
@@ -179,7 +196,7 @@ impl Completion {
             libc::pollfd { fd: self.shared.eventfd.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
         let timeout = left.map(sys::timespec_of);
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-        self.shared.completed.calls.add(1);
+        self.shared.reaping.add(1);
         // SAFETY: one pollfd and one timespec, or null, all of them locals of this function.
         let ret = unsafe { libc::ppoll(&raw mut fd, 1, timeout, ptr::null()) };
         if ret < 0 {
@@ -188,56 +205,60 @@ impl Completion {
                 return Err(refused("ppoll", error));
             }
         }
-        Ok(())
+        // As in `fetch`.
+        self.shared.handle.check()
     }
 
     #[inline]
     fn take(&mut self) -> Option<(UserData, io::Result<u32>)> {
-        if self.shared.handle.is_forked() {
-            // The ring is not there.
-            return None;
-        }
-        let event = if self.next < self.filled {
-            self.next += 1;
-            self.buffer[self.next - 1]
-        } else if let Some(event) = self.ring.as_mut().and_then(Ring::pop) {
-            event
-        } else if self.local.seen() > 0 {
-            return self.take_local();
-        } else {
-            return None;
+        let event = match self.ring.as_mut().and_then(Ring::pop) {
+            Some(event) => event,
+            None if self.elsewhere => self.take_elsewhere()?,
+            None => return None,
         };
         Some(self.finish(&event))
     }
 
+    /// The next event, if it is not simply the next one in the ring.
     #[cold]
-    fn take_local(&mut self) -> Option<(UserData, io::Result<u32>)> {
+    fn take_elsewhere(&mut self) -> Option<io_event> {
+        if self.shared.handle.is_forked() {
+            return None;
+        }
+        if self.next < self.filled {
+            self.next += 1;
+            return Some(self.buffer[self.next - 1]);
+        }
+        if let Some(ring) = &mut self.ring
+            && ring.turn()
+        {
+            return ring.pop();
+        }
         let local = Local::unpack(self.local.pop_seen(&self.shared.local)?);
         let iocb = self.shared.slots.iocb(local.slot);
         // SAFETY: the slot's number came out of the queue, so it is with this half (the invariant of `Slots`).
         let data = unsafe { (*iocb).aio_data };
-        Some(self.finish(&io_event { data, obj: iocb.addr() as u64, res: local.res.into(), res2: 0 }))
+        Some(io_event { data, obj: iocb.addr() as u64, res: local.res.into(), res2: 0 })
     }
 
     /// Frees the slot of an event and says how the request went.
     #[inline]
-    fn finish(&mut self, event: &io_event) -> (UserData, io::Result<u32>) {
-        let shared = &*self.shared;
+    fn finish(&self, event: &io_event) -> (UserData, io::Result<u32>) {
         let mut res = event.res;
-        if let Some(slot) = shared.slots.slot_at(event.obj) {
-            if shared.look_closer.load(Ordering::Relaxed) {
-                res = self.look_closer(slot, res);
+        if let Some(iocb) = self.shared.slots.find(event.obj) {
+            if self.look_closer {
+                res = self.look_closer(iocb, res);
             }
-            self.free.push(&shared.free, slot.into());
-            shared.completed.requests.add(1);
+            self.shared.row.give_back(iocb);
         }
         (event.data, sys::answer(res))
     }
 
     /// What an event alone does not say.
-    fn look_closer(&self, slot: u32, res: i64) -> i64 {
-        // SAFETY: the slot's event is here and its number not yet given back: it is with this half.
-        let iocb = unsafe { self.shared.slots.iocb(slot).read() };
+    #[cold]
+    fn look_closer(&self, iocb: *mut iocb, res: i64) -> i64 {
+        // SAFETY: the slot's event is here and it is not yet given back: it is with this half.
+        let iocb = unsafe { iocb.read() };
         if self.shared.eventfd.silent() > 0 && iocb.aio_flags & IOCB_FLAG_RESFD == 0 {
             self.shared.eventfd.one_silent_less();
         }
@@ -256,7 +277,7 @@ impl Completion {
     /// Raises the eventfd again, if somebody who sleeps on it would miss something.
     fn leave_signal(&self) {
         if self.ready() > 0 || self.shared.eventfd.silent() > 0 {
-            self.shared.completed.calls.add(1);
+            self.shared.reaping.add(1);
             self.shared.eventfd.raise();
         }
     }
@@ -277,6 +298,7 @@ fn refused(call: &'static str, error: io::Error) -> Error {
 /// The completions that were there when it was made, each with the `user_data` of its request.
 ///
 /// What is not taken stays for the next call.
+#[must_use = "completions that are not taken stay in the context"]
 pub struct Completions<'a> {
     half: &'a mut Completion,
 }

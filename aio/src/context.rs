@@ -42,7 +42,9 @@ use crate::submitter::Submitter;
 /// - A context that is leaked (`mem::forget`) has not been dropped: the memory of requests in flight is the kernel's for ever.
 /// - The descriptor stays open until [`submit`](Self::submit) or [`wait`](Self::wait) has passed the request on. From then
 ///   on the kernel holds the file by itself.
-/// - In a forked child the memory of requests in flight is a copy, and free.
+/// - In a forked child the *private* memory of requests in flight is a copy; what is mapped shared stays the kernel's.
+///   Do not fork while direct I/O is in flight on private memory, unless the child does without that memory
+///   (`MADV_DONTFORK`); see `open(2)`, `O_DIRECT`.
 ///
 /// # Drop
 ///

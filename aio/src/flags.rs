@@ -87,7 +87,7 @@ impl IoPriority {
     /// Takes a class (1 real time, 2 best effort, 3 idle) and a level, 0 (first) to 7 (last).
     #[must_use]
     pub const fn new(class: u8, level: u8) -> Self {
-        Self((class as u16) << Self::CLASS_SHIFT | level as u16)
+        Self(((class & 7) as u16) << Self::CLASS_SHIFT | level as u16)
     }
 
     /// Served before all others; needs `CAP_SYS_ADMIN` or `CAP_SYS_NICE`.

@@ -6,7 +6,7 @@ use std::mem;
 use aio_sys::aio_context_t;
 
 use crate::error::{Error, Result, limits};
-use crate::fork::Gate;
+use crate::fork::{Gate, Wiped};
 use crate::sys;
 
 /// More than this the kernel refuses, whatever `aio-max-nr` allows.
@@ -43,6 +43,16 @@ impl Handle {
     #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         self.gate.is_forked()
+    }
+
+    /// A word that is zero in a forked child, for the submitting half to keep a bound in.
+    pub(crate) fn for_submission(&self) -> Wiped {
+        self.gate.for_submission()
+    }
+
+    /// The same for the reaping half.
+    pub(crate) fn for_completion(&self) -> Wiped {
+        self.gate.for_completion()
     }
 
     /// What every method asks first.

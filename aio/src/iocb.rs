@@ -41,10 +41,10 @@ impl Submission {
         offset: u64,
         user_data: UserData,
     ) -> Result<Queued<'_>> {
-        let slot = self.next_slot()?;
+        self.vacancy()?;
         let address = ptr.expose_provenance();
         let iocb = transfer(IOCB_CMD_PREAD, address, len.min(MAX_LEN), fd, offset, user_data);
-        let iocb = self.place(slot, iocb);
+        let iocb = self.place(iocb);
         Ok(Queued { iocb })
     }
 
@@ -57,10 +57,10 @@ impl Submission {
         offset: u64,
         user_data: UserData,
     ) -> Result<Queued<'_>> {
-        let slot = self.next_slot()?;
+        self.vacancy()?;
         let address = ptr.expose_provenance();
         let iocb = transfer(IOCB_CMD_PWRITE, address, len.min(MAX_LEN), fd, offset, user_data);
-        let iocb = self.place(slot, iocb);
+        let iocb = self.place(iocb);
         Ok(Queued { iocb })
     }
 
@@ -73,10 +73,10 @@ impl Submission {
         offset: u64,
         user_data: UserData,
     ) -> Result<Queued<'_>, Rejected> {
-        match self.next_slot() {
-            Ok(slot) => {
-                *self.array(slot) = iovecs;
-                Ok(self.place_vectored(slot, write, fd, offset, user_data))
+        match self.vacancy() {
+            Ok(()) => {
+                *self.array() = iovecs;
+                Ok(self.place_vectored(write, fd, offset, user_data))
             }
             Err(error) => Err(Rejected { error, iovecs }),
         }
@@ -91,56 +91,51 @@ impl Submission {
         offset: u64,
         user_data: UserData,
     ) -> Result<Queued<'_>> {
-        let slot = self.next_slot()?;
-        let array = self.array(slot);
+        self.vacancy()?;
+        let array = self.array();
         array.clear();
         // The slot is still free, should the iterator panic.
         array.extend(iovecs);
-        Ok(self.place_vectored(slot, write, fd, offset, user_data))
+        Ok(self.place_vectored(write, fd, offset, user_data))
     }
 
-    fn array(&mut self, slot: u32) -> &mut Vec<iovec> {
+    /// The array of the next request's slot.
+    fn array(&mut self) -> &mut Vec<iovec> {
         if self.iovecs.is_empty() {
             self.iovecs.resize_with(self.shared.slots.len(), Vec::new);
         }
+        let slot = self.next_slot();
         &mut self.iovecs[slot as usize]
     }
 
-    fn place_vectored(
-        &mut self,
-        slot: u32,
-        write: bool,
-        fd: RawFd,
-        offset: u64,
-        user_data: UserData,
-    ) -> Queued<'_> {
+    fn place_vectored(&mut self, write: bool, fd: RawFd, offset: u64, user_data: UserData) -> Queued<'_> {
         let opcode = if write { IOCB_CMD_PWRITEV } else { IOCB_CMD_PREADV };
-        let array = self.array(slot);
+        let array = self.array();
         let (address, len) = (array.as_ptr().expose_provenance(), array.len());
-        let iocb = self.place(slot, transfer(opcode, address, len, fd, offset, user_data));
+        let iocb = self.place(transfer(opcode, address, len, fd, offset, user_data));
         Queued { iocb }
     }
 
     pub(crate) fn add_sync(&mut self, data_only: bool, fd: RawFd, user_data: UserData) -> Result<()> {
         let opcode = if data_only { IOCB_CMD_FDSYNC } else { IOCB_CMD_FSYNC };
-        let slot = self.next_slot()?;
+        self.vacancy()?;
         // Everything else has to be 0, or the kernel refuses.
-        self.place(slot, transfer(opcode, 0, 0, fd, 0, user_data));
+        self.place(transfer(opcode, 0, 0, fd, 0, user_data));
         Ok(())
     }
 
     pub(crate) fn add_poll(&mut self, fd: RawFd, events: libc::c_short, user_data: UserData) -> Result<()> {
-        let slot = self.next_slot()?;
+        self.vacancy()?;
         self.shared.look_closer.store(true, Ordering::Relaxed);
         let events = usize::from(events.cast_unsigned());
-        self.place(slot, transfer(IOCB_CMD_POLL, events, 0, fd, 0, user_data));
+        self.place(transfer(IOCB_CMD_POLL, events, 0, fd, 0, user_data));
         Ok(())
     }
 
     pub(crate) fn add_cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-        let slot = self.next_slot()?;
+        self.vacancy()?;
         let iocb = iocb { aio_data: user_data, aio_lio_opcode: CANCEL, aio_buf: target, ..iocb::default() };
-        self.place(slot, iocb);
+        self.place(iocb);
         self.cancels += 1;
         Ok(())
     }

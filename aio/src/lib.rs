@@ -29,7 +29,8 @@
 //!
 //! [`AioContext`] has it all in one place; [`AioContext::split`] makes a [`Submitter`] and a [`Completer`] of it for two threads.
 //! The crate `uring` has the same names over io_uring. What the kernel's AIO cannot do is not here: no nop, no fallocate, no
-//! registered files or buffers.
+//! registered files or buffers. And where a ring has room again after a submit, an entry here is free when its completion has
+//! been taken: after [`Error::NoSpace`], take completions.
 //!
 //! # What is promised
 //!
@@ -80,6 +81,7 @@ mod iocb;
 mod queued;
 mod requests;
 mod ring;
+mod row;
 mod shared;
 mod slot;
 mod spsc;

@@ -22,7 +22,7 @@ impl Queued<'_> {
         self
     }
 
-    /// Sets the request's I/O priority (`IOCB_FLAG_IOPRIO`, `aio_reqprio`); since 4.18.
+    /// Sets the request's I/O priority (`IOCB_FLAG_IOPRIO`, `aio_reqprio`).
     ///
     /// A class that does not exist completes with `EINVAL`, one that is not allowed with `EPERM`.
     #[inline]

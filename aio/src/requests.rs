@@ -198,7 +198,7 @@ macro_rules! impl_requests {
                 self.submission.add_items(true, iovecs, fd, offset, user_data)
             }
 
-            /// Queues an [fsync(2)]; since 4.18.
+            /// Queues an [fsync(2)].
             ///
             /// The kernel does it in a thread of its own, whatever the file. It is no barrier: it covers the writes whose
             /// completions were taken before it was submitted. Completes with 0; with `EINVAL` for what cannot be synced.
@@ -234,7 +234,7 @@ macro_rules! impl_requests {
                 self.submission.add_sync(true, fd, user_data)
             }
 
-            /// Queues a one-shot [poll(2)] of `fd` for `events`, such as `libc::POLLIN`; since 4.18.
+            /// Queues a one-shot [poll(2)] of `fd` for `events`, such as `libc::POLLIN`.
             ///
             /// Completes with the events that are there, of those asked for and of `POLLERR` and `POLLHUP`. A file that poll cannot
             /// wait for with one queue completes with `EINVAL`.

@@ -7,10 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aio_sys::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_context_t, aio_ring, io_event};
 
+use crate::fork::Wiped;
+
 /// The consumer's view of the ring.
 ///
-/// `head` is the next event to take, `tail` the end as last seen, `published` what the kernel knows of `head`.
-/// All three are below `nr`, and that is the kernel's rule for these indices: they do not run freely.
+/// `at` leads to the next event to take, `tail` is the index behind the last one seen, `published` what `at` was when
+/// the kernel was told. Indices are below `nr`, and that is the kernel's rule for them: they do not run freely. `end` is the
+/// address behind the events from `at` on that were seen and stand in one piece, and `wraps` whether there are more
+/// at the start of the ring; in a forked child, where the ring is not there, `end` is 0.
 ///
 /// Invariant: `header` leads to a mapped ring of `nr` events, for as long as the context's [`Handle`] lives and
 /// in the process that made it; nobody else takes events from it.
@@ -19,10 +23,12 @@ use aio_sys::{AIO_RING_INCOMPAT_FEATURES, AIO_RING_MAGIC, aio_context_t, aio_rin
 #[derive(Debug)]
 pub(crate) struct Ring {
     header: NonNull<aio_ring>,
+    at: *mut io_event,
+    end: Wiped,
     nr: u32,
-    head: u32,
     tail: u32,
-    published: u32,
+    wraps: bool,
+    published: *mut io_event,
 }
 
 // SAFETY: the ring belongs to the process, not to a thread, and its one consumer may be any.
@@ -33,11 +39,12 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// The context is live, and the caller keeps the type's invariant from now on.
-    pub(crate) unsafe fn of(id: aio_context_t) -> Option<Self> {
+    /// The context is live, `end` is nobody else's, and the caller keeps the type's invariant from now on.
+    pub(crate) unsafe fn of(id: aio_context_t, end: Wiped) -> Option<Self> {
         let address = usize::try_from(id).ok()?;
         let header = NonNull::new(std::ptr::with_exposed_provenance_mut::<aio_ring>(address))?;
-        let mut ring = Self { header, nr: 0, head: 0, tail: 0, published: 0 };
+        let nowhere = std::ptr::null_mut();
+        let mut ring = Self { header, at: nowhere, end, nr: 0, tail: 0, wraps: false, published: nowhere };
         let known = ring.word(offset_of!(aio_ring, magic)) == AIO_RING_MAGIC
             && ring.word(offset_of!(aio_ring, incompat_features)) == AIO_RING_INCOMPAT_FEATURES
             && ring.word(offset_of!(aio_ring, header_length)) == size_of::<aio_ring>() as u32;
@@ -74,36 +81,71 @@ impl Ring {
         self.atomic(offset).load(Ordering::Relaxed)
     }
 
+    /// The event at an index up to and including `nr`.
+    #[inline]
+    fn event(&self, index: u32) -> *mut io_event {
+        self.header.as_ptr().wrapping_add(1).cast::<io_event>().wrapping_add(index as usize)
+    }
+
+    /// The index of the next event to take.
+    #[inline]
+    fn head(&self) -> u32 {
+        let index = (self.at.addr() - self.event(0).addr()) / size_of::<io_event>();
+        // Behind the last one comes the first.
+        if index as u32 == self.nr { 0 } else { index as u32 }
+    }
+
     /// How many events can be taken, as of the last [`observe`](Self::observe).
     #[inline]
     pub(crate) fn seen(&self) -> usize {
-        let (head, tail) = (self.head as usize, self.tail as usize);
+        let (head, tail) = (self.head() as usize, self.tail as usize);
         if tail >= head { tail - head } else { self.nr as usize - head + tail }
     }
 
-    /// Sees what has come: the kernel writes an event before the tail that counts it (`smp_wmb` in
+    /// Sees what has come, and returns how many events can be taken: the kernel writes an event before the tail that counts it (`smp_wmb` in
     /// `aio_complete`), so after this load the events below are whole.
     #[inline]
-    pub(crate) fn observe(&mut self) {
+    pub(crate) fn observe(&mut self) -> usize {
         let tail = self.atomic(offset_of!(aio_ring, tail)).load(Ordering::Acquire);
         if tail < self.nr {
             self.tail = tail;
         }
+        self.measure()
     }
 
-    /// Takes the oldest event seen.
+    /// Finds out which of the events seen stand in one piece.
+    #[inline]
+    fn measure(&mut self) -> usize {
+        let (head, tail) = (self.head(), self.tail);
+        self.at = self.event(head);
+        self.wraps = tail < head;
+        self.end.set(self.event(if self.wraps { self.nr } else { tail }).addr() as u64);
+        (if self.wraps { self.nr - head + tail } else { tail - head }) as usize
+    }
+
+    /// Whether events were seen for which [`pop`](Self::pop) needs a [`turn`](Self::turn).
+    #[inline]
+    pub(crate) fn wraps(&self) -> bool {
+        self.wraps
+    }
+
+    /// Goes on at the start of the ring, if events were seen there and all before them are taken; then there is
+    /// one for [`pop`](Self::pop).
+    pub(crate) fn turn(&mut self) -> bool {
+        self.wraps && self.measure() > 0
+    }
+
+    /// Takes the oldest event of those that stand in one piece; the rest comes after a [`turn`](Self::turn).
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<io_event> {
-        if self.head == self.tail {
+        if self.at.addr() as u64 >= self.end.get() {
             return None;
         }
-        let events = self.header.as_ptr().wrapping_add(1).cast::<io_event>();
-        let event = events.wrapping_add(self.head as usize);
-        // SAFETY: the header is followed by `nr` events, `head` is below `nr`, and the kernel leaves an event
-        // alone from the tail that counts it, seen in `observe`, to the head that frees it, in `publish`.
-        let event = unsafe { event.read() };
-        let next = self.head + 1;
-        self.head = if next == self.nr { 0 } else { next };
+        // SAFETY: `at` is below an `end` that is not 0, so this process has the ring, the event is in it, and
+        // the kernel leaves it alone from the tail that counts it, seen in `observe`, to the head that frees it,
+        // in `publish`.
+        let event = unsafe { self.at.read() };
+        self.at = self.at.wrapping_add(1);
         Some(event)
     }
 
@@ -111,9 +153,9 @@ impl Ring {
     /// are made before this store.
     #[inline]
     pub(crate) fn publish(&mut self) {
-        if self.head != self.published {
-            self.atomic(offset_of!(aio_ring, head)).store(self.head, Ordering::Release);
-            self.published = self.head;
+        if self.at != self.published {
+            self.atomic(offset_of!(aio_ring, head)).store(self.head(), Ordering::Release);
+            self.published = self.at;
         }
     }
 
@@ -121,9 +163,10 @@ impl Ring {
     pub(crate) fn resume(&mut self) {
         // No other thread writes the head: the order of the program is enough.
         let head = self.atomic(offset_of!(aio_ring, head)).load(Ordering::Relaxed);
-        self.head = if head < self.nr { head } else { 0 };
-        self.published = self.head;
-        self.tail = self.head;
+        let head = if head < self.nr { head } else { 0 };
+        self.tail = head;
+        self.at = self.event(head);
+        self.published = self.at;
         self.observe();
     }
 }
@@ -131,10 +174,12 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fork::Gate;
 
     /// A ring in plain memory: the header takes the place of one event.
     struct Fake {
         memory: Vec<io_event>,
+        gate: Gate,
     }
 
     impl Fake {
@@ -143,13 +188,13 @@ mod tests {
             let header = memory.as_mut_ptr().cast::<[u32; 8]>();
             // SAFETY: the first 32 bytes of the vector, which nobody else looks at.
             unsafe { header.write([7, nr, start, start, magic, 1, 0, 32]) };
-            Self { memory }
+            Self { memory, gate: Gate::new().unwrap() }
         }
 
         fn ring(&mut self) -> Option<Ring> {
             let id = self.memory.as_mut_ptr().expose_provenance();
             // SAFETY: the memory is laid out as a ring is, and outlives it in each test.
-            unsafe { Ring::of(id as aio_context_t) }
+            unsafe { Ring::of(id as aio_context_t, self.gate.for_completion()) }
         }
 
         fn complete(ring: &Ring, data: u64) {
@@ -174,12 +219,14 @@ mod tests {
             assert_eq!(ring.seen(), 0, "nothing is seen before observe");
             ring.observe();
             assert_eq!(ring.seen(), 2);
-            assert_eq!(ring.pop().map(|event| event.data), Some(round));
-            ring.publish();
-            assert_eq!(ring.pop().map(|event| event.data), Some(round + 100));
-            ring.publish();
-            let head = ring.atomic(offset_of!(aio_ring, head));
-            assert_eq!(head.load(Ordering::Relaxed), ring.head);
+            for expected in [round, round + 100] {
+                let event = ring.pop().or_else(|| ring.turn().then(|| ring.pop())?);
+                assert_eq!(event.map(|event| event.data), Some(expected));
+                ring.publish();
+                let head = ring.atomic(offset_of!(aio_ring, head));
+                assert_eq!(head.load(Ordering::Relaxed), ring.head());
+            }
+            assert_eq!(ring.seen(), 0);
         }
     }
 
@@ -200,6 +247,6 @@ mod tests {
         assert!(Fake::new(4, 0, 1).ring().is_none());
         assert!(Fake::new(1, 0, AIO_RING_MAGIC).ring().is_none());
         // SAFETY: a null handle is not looked at.
-        assert!(unsafe { Ring::of(0) }.is_none());
+        assert!(unsafe { Ring::of(0, Gate::new().unwrap().for_completion()) }.is_none());
     }
 }

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::eventfd::EventFd;
 use crate::handle::Handle;
+use crate::row::Row;
 use crate::slot::Slots;
 use crate::spsc::Queue;
-use crate::stats::{Stats, Tally};
+use crate::stats::{Calls, Stats};
 
 /// The order of the fields is part of soundness: `handle` is dropped first and waits until the kernel is done
 /// with every request; only then the iocbs go.
@@ -14,15 +15,15 @@ use crate::stats::{Stats, Tally};
 pub(crate) struct Shared {
     pub(crate) handle: Handle,
     pub(crate) slots: Slots,
-    /// Numbers of slots that nobody uses, from the reaping to the submitting half.
-    pub(crate) free: Queue,
+    /// The slots that nobody uses and those that are queued, and the count of all that was accepted and completed.
+    pub(crate) row: Row,
     /// Completions that the kernel knows nothing of, the other way: see [`Local`].
     pub(crate) local: Queue,
     pub(crate) eventfd: EventFd,
-    /// Written by the submitting half.
-    pub(crate) submitted: Tally,
-    /// Written by the reaping half.
-    pub(crate) completed: Tally,
+    /// The system calls of the submitting half.
+    pub(crate) submitting: Calls,
+    /// Those of the reaping half.
+    pub(crate) reaping: Calls,
     /// An event alone does not tell all: there are polls, or requests that do not signal the eventfd. Set once
     /// and for all, before the first of them is in flight.
     pub(crate) look_closer: AtomicBool,
@@ -35,16 +36,16 @@ impl Shared {
     /// the one that counts what it submitted: that is 0, not less.
     #[inline]
     pub(crate) fn in_flight(&self) -> usize {
-        let taken = self.completed.requests.get();
-        let in_flight = self.submitted.requests.get().saturating_sub(taken);
+        let taken = self.row.completed();
+        let in_flight = self.row.accepted().saturating_sub(taken);
         usize::try_from(in_flight).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn stats(&self) -> Stats {
         Stats {
-            enters: self.submitted.calls.get() + self.completed.calls.get(),
-            submitted: self.submitted.requests.get(),
-            completed: self.completed.requests.get(),
+            enters: self.submitting.get() + self.reaping.get(),
+            submitted: self.row.accepted(),
+            completed: self.row.completed(),
         }
     }
 
@@ -58,7 +59,7 @@ impl Shared {
         if in_flight > 0 {
             self.look_closer.store(true, Ordering::Relaxed);
             // They may be waiting already, and will not say so.
-            self.completed.calls.add(1);
+            self.reaping.add(1);
             self.eventfd.raise();
         }
     }

@@ -1,14 +1,15 @@
 //! The iocbs of a context: one for each entry, at an address that never changes.
 
 use std::cell::UnsafeCell;
+use std::ptr;
 
 use aio_sys::iocb;
 
 /// The kernel returns an iocb's address with its event, which is how an event finds its slot.
 ///
-/// Invariant: a slot's number is in one place: in the queue of free slots, with the submitting half (being
+/// Invariant: a slot's number is in one place: free in the row, with the submitting half (being
 /// filled, or queued), with the kernel, in the queue of local completions, or with the reaping half. The iocb
-/// is written only while its number is with the submitting half, by that half or, inside `io_submit`, by the
+/// is written only while it is free or with the submitting half, by that half or, inside `io_submit`, by the
 /// kernel. At other times both halves may read it.
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -21,7 +22,10 @@ unsafe impl Sync for Slots {}
 
 impl Slots {
     pub(crate) fn new(nr: usize) -> Self {
-        Self { iocbs: (0..nr).map(|_| UnsafeCell::default()).collect() }
+        let iocbs: Box<[UnsafeCell<iocb>]> = (0..nr).map(|_| UnsafeCell::default()).collect();
+        // For `find`: the kernel returns addresses.
+        iocbs.as_ptr().expose_provenance();
+        Self { iocbs }
     }
 
     #[inline]
@@ -35,11 +39,11 @@ impl Slots {
         self.iocbs[slot as usize].get()
     }
 
-    /// The slot that has this address, if one has.
+    /// The iocb at an address that an event brought back, if it is one of these.
     #[inline]
-    pub(crate) fn slot_at(&self, address: u64) -> Option<u32> {
-        let slot = self.distance(address);
-        (slot < self.iocbs.len() as u64).then_some(slot as u32)
+    pub(crate) fn find(&self, address: u64) -> Option<*mut iocb> {
+        let found = self.distance(address) < self.iocbs.len() as u64;
+        found.then(|| ptr::with_exposed_provenance_mut(address as usize))
     }
 
     /// The slot of an address that [`iocb`](Self::iocb) gave.
@@ -61,12 +65,12 @@ mod tests {
     fn an_address_finds_its_slot_and_a_strange_one_finds_none() {
         let slots = Slots::new(3);
         for slot in 0..3 {
-            assert_eq!(slots.slot_at(slots.iocb(slot).addr() as u64), Some(slot));
+            assert_eq!(slots.find(slots.iocb(slot).addr() as u64), Some(slots.iocb(slot)));
             assert_eq!(slots.slot_of(slots.iocb(slot)), slot);
         }
         let past = slots.iocb(2).wrapping_add(1).addr() as u64;
-        assert_eq!(slots.slot_at(past), None);
-        assert_eq!(slots.slot_at(0), None);
-        assert_eq!(slots.slot_at(u64::MAX), None);
+        assert_eq!(slots.find(past), None);
+        assert_eq!(slots.find(0), None);
+        assert_eq!(slots.find(u64::MAX), None);
     }
 }

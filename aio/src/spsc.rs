@@ -70,21 +70,6 @@ impl Producer {
 }
 
 impl Consumer {
-    /// The oldest value, if there is one; it stays until [`advance`](Self::advance).
-    #[inline]
-    pub(crate) fn front(&mut self, queue: &Queue) -> Option<u64> {
-        if self.seen() == 0 {
-            self.look(queue);
-        }
-        (self.seen() > 0).then(|| queue.cell(self.head).load(Ordering::Relaxed))
-    }
-
-    /// Takes the value that [`front`](Self::front) returned.
-    #[inline]
-    pub(crate) fn advance(&mut self) {
-        self.head = self.head.wrapping_add(1);
-    }
-
     /// Takes the oldest of the values that were there at the last [`look`](Self::look).
     #[inline]
     pub(crate) fn pop_seen(&mut self, queue: &Queue) -> Option<u64> {
@@ -92,7 +77,7 @@ impl Consumer {
             return None;
         }
         let value = queue.cell(self.head).load(Ordering::Relaxed);
-        self.advance();
+        self.head = self.head.wrapping_add(1);
         Some(value)
     }
 
@@ -105,21 +90,6 @@ impl Consumer {
     pub(crate) fn seen(&self) -> usize {
         self.tail.wrapping_sub(self.head) as usize
     }
-
-    /// How many values there are now.
-    #[inline]
-    pub(crate) fn len(&self, queue: &Queue) -> usize {
-        queue.observe().wrapping_sub(self.head) as usize
-    }
-
-    /// The values that are there, which stay where they are.
-    pub(crate) fn peek<'a>(&self, queue: &'a Queue) -> impl Iterator<Item = u64> + use<'a> {
-        let (head, len) = (self.head, self.len(queue));
-        (0..len).map(move |n| {
-            let index = head.wrapping_add(n as u32);
-            queue.cell(index).load(Ordering::Relaxed)
-        })
-    }
 }
 
 #[cfg(test)]
@@ -128,9 +98,8 @@ mod tests {
     use std::thread;
 
     fn pop(consumer: &mut Consumer, queue: &Queue) -> Option<u64> {
-        let value = consumer.front(queue)?;
-        consumer.advance();
-        Some(value)
+        consumer.look(queue);
+        consumer.pop_seen(queue)
     }
 
     #[test]
@@ -141,8 +110,8 @@ mod tests {
             for n in 0..5 {
                 producer.push(&queue, round * 10 + n);
             }
-            assert_eq!(consumer.len(&queue), 5);
-            assert_eq!(consumer.peek(&queue).nth(4), Some(round * 10 + 4));
+            consumer.look(&queue);
+            assert_eq!(consumer.seen(), 5);
             for n in 0..5 {
                 assert_eq!(pop(&mut consumer, &queue), Some(round * 10 + n));
             }

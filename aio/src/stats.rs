@@ -14,13 +14,14 @@ pub struct Stats {
     pub completed: u64,
 }
 
-/// A number that one thread counts up and others may read.
+/// The system calls of one half, on a cache line that the other half does not write.
 ///
-/// Invariant: one half of the context writes it, so load and store make an addition.
+/// Invariant: that half alone writes it, so load and store make an addition.
 #[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+#[repr(align(64))]
+pub(crate) struct Calls(AtomicU64);
 
-impl Counter {
+impl Calls {
     #[inline]
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -30,12 +31,4 @@ impl Counter {
     pub(crate) fn add(&self, n: u64) {
         self.0.store(self.get() + n, Ordering::Relaxed);
     }
-}
-
-/// The counters of one half, on a cache line that the other half does not write.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-pub(crate) struct Tally {
-    pub(crate) calls: Counter,
-    pub(crate) requests: Counter,
 }

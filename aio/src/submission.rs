@@ -2,15 +2,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::ptr;
 use std::sync::Arc;
 
 use aio_sys::{IOCB_CMD_POLL, IOCB_FLAG_RESFD, iocb};
 use libc::iovec;
 
 use crate::error::{Error, Result, limits};
+use crate::fork::Wiped;
 use crate::shared::{Local, Shared};
-use crate::spsc::{Consumer, Producer};
+use crate::spsc::Producer;
 use crate::{UserData, sys};
 
 /// The opcode of what is not for the kernel: an entry of the queue that cancels, with its target in `aio_buf`.
@@ -18,17 +18,16 @@ pub(crate) const CANCEL: u16 = u16::MAX;
 /// The opcode of a slot that is not in use.
 const UNUSED: u16 = u16::MAX - 1;
 
-/// Invariant: `queue[start..end]` are the iocbs of distinct slots that are with this half; each is filled as
-/// the caller of an `add_*` was told to vouch for.
+/// Invariant: `row[start..end]` are the iocbs of distinct slots that are with this half; each is filled as
+/// the caller of an `add_*` was told to vouch for. What follows up to `limit` is free, or the word is 0: then this is
+/// a forked child.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) shared: Arc<Shared>,
-    free: Consumer,
     local: Producer,
-    /// Twice as long as there are slots, so that moving what a short submit has left is seldom.
-    queue: Box<[*mut iocb]>,
-    start: usize,
-    end: usize,
+    start: u64,
+    end: u64,
+    limit: Wiped,
     /// How many entries of the queue are not for the kernel.
     pub(crate) cancels: usize,
     /// Whether new iocbs signal the eventfd.
@@ -43,19 +42,9 @@ pub(crate) struct Submission {
 unsafe impl Send for Submission {}
 
 impl Submission {
-    pub(crate) fn new(shared: Arc<Shared>, free: Consumer, local: Producer) -> Self {
-        let nr = shared.slots.len();
-        Self {
-            shared,
-            free,
-            local,
-            queue: vec![ptr::null_mut(); 2 * nr].into_boxed_slice(),
-            start: 0,
-            end: 0,
-            cancels: 0,
-            signals: false,
-            iovecs: Vec::new(),
-        }
+    pub(crate) fn new(shared: Arc<Shared>, local: Producer) -> Self {
+        let limit = shared.handle.for_submission();
+        Self { shared, local, start: 0, end: 0, limit, cancels: 0, signals: false, iovecs: Vec::new() }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -64,49 +53,46 @@ impl Submission {
 
     #[inline]
     pub(crate) fn queued(&self) -> usize {
-        self.end - self.start
+        (self.end - self.start) as usize
     }
 
     #[inline]
     pub(crate) fn space(&self) -> usize {
-        self.free.len(&self.shared.free)
+        (self.shared.row.returned() - self.end) as usize
     }
 
-    /// The slot that the next request gets. It stays free until [`place`](Self::place).
+    /// Whether there is a slot for the next request. It stays free until [`place`](Self::place).
     #[inline]
-    pub(crate) fn next_slot(&mut self) -> Result<u32> {
-        let shared = &*self.shared;
-        shared.handle.check()?;
-        match self.free.front(&shared.free) {
-            Some(slot) => Ok(slot as u32),
-            None => Err(Error::NoSpace),
-        }
+    pub(crate) fn vacancy(&mut self) -> Result<()> {
+        if self.end < self.limit.get() { Ok(()) } else { self.look_for_room() }
     }
 
-    /// Queues a request in the slot that [`next_slot`](Self::next_slot) has returned.
+    #[cold]
+    fn look_for_room(&mut self) -> Result<()> {
+        self.shared.handle.check()?;
+        let returned = self.shared.row.returned();
+        self.limit.set(returned);
+        if self.end < returned { Ok(()) } else { Err(Error::NoSpace) }
+    }
+
+    /// The slot that the next request gets, after a [`vacancy`](Self::vacancy).
+    pub(crate) fn next_slot(&self) -> u32 {
+        self.shared.slots.slot_of(self.shared.row.at(self.end))
+    }
+
+    /// Queues a request in the slot that [`vacancy`](Self::vacancy) has found.
     #[inline]
-    pub(crate) fn place(&mut self, slot: u32, filled: iocb) -> &mut iocb {
-        self.free.advance();
-        if self.end == self.queue.len() {
-            self.make_room();
-        }
-        let address = self.shared.slots.iocb(slot);
-        self.queue[self.end] = address;
+    pub(crate) fn place(&mut self, filled: iocb) -> &mut iocb {
+        let address = self.shared.row.at(self.end);
         self.end += 1;
-        // SAFETY: the slot came out of the queue of free ones, so it is with this half, which alone writes it
-        // now (the invariant of `Slots`); the reference borrows the half.
+        // SAFETY: the slot was free in the row, so it is with this half, which alone writes it now (the
+        // invariant of `Slots`); the reference borrows the half.
         let place = unsafe { &mut *address };
         *place = filled;
         if self.signals {
             self.let_signal(place);
         }
         place
-    }
-
-    #[cold]
-    fn make_room(&mut self) {
-        self.queue.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.queued());
     }
 
     fn let_signal(&self, iocb: &mut iocb) {
@@ -130,8 +116,7 @@ impl Submission {
         }
         match self.submit_run(self.end) {
             Ok(accepted) if accepted as usize == queued => {
-                self.shared.submitted.requests.add(accepted.into());
-                (self.start, self.end) = (0, 0);
+                self.accept(queued);
                 Ok(queued)
             }
             answer => self.submit_in_parts(Some(answer)),
@@ -152,8 +137,7 @@ impl Submission {
             }
             match answer.take().unwrap_or_else(|| self.submit_run(self.next_cancel())) {
                 Ok(accepted) if accepted > 0 => {
-                    self.start += accepted as usize;
-                    self.shared.submitted.requests.add(accepted.into());
+                    self.accept(accepted as usize);
                 }
                 Ok(_) => full = true,
                 Err(error) => match error.raw_os_error() {
@@ -167,11 +151,8 @@ impl Submission {
             }
         }
         let accepted = before - self.queued();
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-        }
         if local && self.signals {
-            self.shared.submitted.calls.add(1);
+            self.shared.submitting.add(1);
             self.shared.eventfd.raise();
         }
         if full && accepted == 0 && self.shared.in_flight() == 0 {
@@ -180,37 +161,43 @@ impl Submission {
         Ok(accepted)
     }
 
-    /// Gives the kernel the queue up to `end`, where no cancellation comes before.
+    /// The next entries of the queue are no longer this half's.
     #[inline]
-    fn submit_run(&mut self, end: usize) -> io::Result<u32> {
-        self.shared.submitted.calls.add(1);
-        // SAFETY: the type's invariant, and the contract of the `add_*` for what the iocbs name: memory and
-        // descriptors live. The arrays of vectored requests are this half's, and do not change until then.
-        unsafe { sys::submit(self.shared.handle.id(), &mut self.queue[self.start..end]) }
+    fn accept(&mut self, count: usize) {
+        self.start += count as u64;
+        self.shared.row.accept(self.start);
     }
 
-    fn next_cancel(&self) -> usize {
+    /// Gives the kernel the queue up to `end`, where no cancellation comes before.
+    #[inline]
+    fn submit_run(&mut self, end: u64) -> io::Result<u32> {
+        self.shared.submitting.add(1);
+        // SAFETY: the type's invariant, and the contract of the `add_*` for what the iocbs name: memory and
+        // descriptors live. The arrays of vectored requests are this half's, and do not change until then.
+        unsafe { sys::submit(self.shared.handle.id(), self.shared.row.array(self.start), end - self.start) }
+    }
+
+    fn next_cancel(&self) -> u64 {
         let next = (self.start..self.end).find(|&at| self.opcode_at(at) == CANCEL);
         next.unwrap_or(self.end)
     }
 
-    fn opcode_at(&self, at: usize) -> u16 {
+    fn opcode_at(&self, at: u64) -> u16 {
         // SAFETY: an iocb in the queue is with this half, and nobody writes it meanwhile.
-        unsafe { (*self.queue[at]).aio_lio_opcode }
+        unsafe { (*self.shared.row.at(at)).aio_lio_opcode }
     }
 
     /// Completes the next entry of the queue with a result of our own.
     fn complete_next(&mut self, res: i32) {
-        let slot = self.shared.slots.slot_of(self.queue[self.start]);
-        self.start += 1;
-        self.shared.submitted.requests.add(1);
+        let slot = self.shared.slots.slot_of(self.shared.row.at(self.start));
+        self.accept(1);
         self.local.push(&self.shared.local, Local { slot, res }.pack());
     }
 
     /// Carries out the next entry of the queue, which cancels.
     fn cancel_next(&mut self) {
         // SAFETY: as in `opcode_at`.
-        let target = unsafe { (*self.queue[self.start]).aio_buf };
+        let target = unsafe { (*self.shared.row.at(self.start)).aio_buf };
         let found = self.cancel_poll(target);
         self.cancels -= 1;
         self.complete_next(if found { 0 } else { -libc::ENOENT });
@@ -221,9 +208,9 @@ impl Submission {
     /// A poll that the kernel has completed, or not seen yet, it does not find: that is an answer as good as any.
     fn cancel_poll(&mut self, target: UserData) -> bool {
         // What free slots held is over: no need to ask the kernel about it.
-        for slot in self.free.peek(&self.shared.free) {
-            let iocb = self.shared.slots.iocb(slot as u32);
-            // SAFETY: a slot in the queue of free ones is for this half to take, and nobody else's meanwhile.
+        for at in self.end..self.shared.row.returned() {
+            let iocb = self.shared.row.at(at);
+            // SAFETY: a free slot is for this half to take, and nobody else's meanwhile.
             unsafe { (*iocb).aio_lio_opcode = UNUSED };
         }
         for slot in 0..self.shared.slots.len() {
@@ -231,7 +218,7 @@ impl Submission {
             // SAFETY: no other thread writes an iocb, ever, and this one does not now (the invariant of `Slots`).
             let copy = unsafe { iocb.read() };
             if u32::from(copy.aio_lio_opcode) == IOCB_CMD_POLL && copy.aio_data == target {
-                self.shared.submitted.calls.add(1);
+                self.shared.submitting.add(1);
                 // SAFETY: a slot is valid for reads.
                 if unsafe { sys::cancel(self.shared.handle.id(), iocb) } {
                     return true;
@@ -247,7 +234,7 @@ impl Submission {
         self.signals = true;
         for at in self.start..self.end {
             // SAFETY: an iocb in the queue is with this half, which alone writes it.
-            let iocb = unsafe { &mut *self.queue[at] };
+            let iocb = unsafe { &mut *self.shared.row.at(at) };
             self.let_signal(iocb);
         }
     }

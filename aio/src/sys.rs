@@ -43,17 +43,17 @@ pub(crate) unsafe fn destroy(id: aio_context_t) -> io::Result<()> {
     answer(raw.into()).map(drop)
 }
 
-/// Submits the first requests of `queue` and says how many.
+/// Submits the first of `nr` requests and says how many.
 ///
 /// # Safety
 ///
-/// Each pointer leads to an iocb that may be written to during the call; what the iocbs name fulfils the
+/// `queue` is valid for reads of `nr` pointers. Each of them leads to an iocb that may be written to during the call; what the iocbs name fulfils the
 /// contract of [`aio_sys::io_submit`].
 #[inline]
-pub(crate) unsafe fn submit(id: aio_context_t, queue: &mut [*mut iocb]) -> io::Result<u32> {
-    let nr = c_long::try_from(queue.len()).unwrap_or(c_long::MAX);
-    // SAFETY: the array is `nr` long; the rest is this function's contract.
-    let raw = unsafe { aio_sys::io_submit(id, nr, queue.as_mut_ptr()) };
+pub(crate) unsafe fn submit(id: aio_context_t, queue: *mut *mut iocb, nr: u64) -> io::Result<u32> {
+    let nr = c_long::try_from(nr).unwrap_or(c_long::MAX);
+    // SAFETY: this function's contract is the call's.
+    let raw = unsafe { aio_sys::io_submit(id, nr, queue) };
     answer(raw.into())
 }
 

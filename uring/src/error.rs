@@ -137,6 +137,13 @@ impl error::Error for Rejected {
     }
 }
 
+/// As that of the [`Error`] in it; the vector is dropped.
+impl From<Rejected> for io::Error {
+    fn from(rejected: Rejected) -> Self {
+        rejected.error.into()
+    }
+}
+
 impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
         rejected.error

@@ -40,7 +40,10 @@
 //!   tell what there is.
 //!
 //! The crate `aio` is this one's twin over kernel AIO, for where io_uring is forbidden: its `AioContext`
-//! has the same methods. `uring-sys` is the raw interface below.
+//! has the same methods. What differs: `AioContext::new(10)` takes ten requests in all, in flight or queued, so
+//! that `NoSpace` there means to take completions first, while a ring has room again after `submit`; the
+//! offset `u64::MAX` is `EINVAL` there; only polls can be cancelled; and [`Fixed`], `add_nop`, `add_timeout`
+//! and `add_fallocate` are of the ring alone. `uring-sys` is the raw interface below.
 //!
 //! # How it is built
 //!

@@ -59,8 +59,11 @@ use crate::stats::Stats;
 ///
 /// A context may move between threads; [`split`](Self::split) makes a half that submits and a half that
 /// takes completions. Requests belong to the thread that submitted them: if it ends, the kernel cancels
-/// those that wait for something (polls, timeouts, reads of pipes), which complete with `ECANCELED`. After a
-/// `fork` the child's copy fails with [`Error::Forked`].
+/// those that wait for something (polls, timeouts, reads of pipes), which complete with `ECANCELED`.
+///
+/// After a `fork` the child's copy fails with [`Error::Forked`]. Memory that is mapped shared stays the
+/// kernel's there, too; and do not fork while direct I/O is in flight on private memory, unless the child does
+/// without that memory (`MADV_DONTFORK`): see `open(2)`, `O_DIRECT`.
 ///
 /// # Examples
 ///
