@@ -30,7 +30,17 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue.add_rw(Op::READ, (ptr.expose_provenance() as u64, len), 0, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe {
+                    self.queue.add_rw(
+                        Op::READ,
+                        (ptr.expose_provenance() as u64, len),
+                        0,
+                        &fd,
+                        offset,
+                        user_data,
+                    )
+                }
             }
 
             /// Adds a write of the `len` bytes at `ptr` to `offset` of `fd`; see `pwrite(2)`.
@@ -57,7 +67,17 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue.add_rw(Op::WRITE, (ptr.expose_provenance() as u64, len), 0, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe {
+                    self.queue.add_rw(
+                        Op::WRITE,
+                        (ptr.expose_provenance() as u64, len),
+                        0,
+                        &fd,
+                        offset,
+                        user_data,
+                    )
+                }
             }
 
             /// Adds a read into several buffers; see `preadv(2)`.
@@ -79,7 +99,8 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>, Rejected> {
-                self.queue.add_vec(Op::READV, iovecs, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe { self.queue.add_vec(Op::READV, iovecs, &fd, offset, user_data) }
             }
 
             /// Adds a write from several buffers; see `pwritev(2)` and [`add_readv`](Self::add_readv).
@@ -98,7 +119,8 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>, Rejected> {
-                self.queue.add_vec(Op::WRITEV, iovecs, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe { self.queue.add_vec(Op::WRITEV, iovecs, &fd, offset, user_data) }
             }
 
             /// As [`add_readv`](Self::add_readv) from an iterator, into an array that the queue reuses:
@@ -118,7 +140,8 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue.add_iter(Op::READV, iovecs, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe { self.queue.add_iter(Op::READV, iovecs, &fd, offset, user_data) }
             }
 
             /// As [`add_writev`](Self::add_writev) from an iterator, into an array that the queue reuses.
@@ -137,7 +160,8 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                self.queue.add_iter(Op::WRITEV, iovecs, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe { self.queue.add_iter(Op::WRITEV, iovecs, &fd, offset, user_data) }
             }
 
             /// Adds a read into the registered buffer `buf_index`; see
@@ -163,7 +187,8 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 let buffer = (ptr.expose_provenance() as u64, len);
-                self.queue.add_rw(Op::READ_FIXED, buffer, buf_index, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe { self.queue.add_rw(Op::READ_FIXED, buffer, buf_index, &fd, offset, user_data) }
             }
 
             /// Adds a write from the registered buffer `buf_index`; see
@@ -187,7 +212,8 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 let buffer = (ptr.expose_provenance() as u64, len);
-                self.queue.add_rw(Op::WRITE_FIXED, buffer, buf_index, &fd, offset, user_data)
+                // SAFETY: this fn's contract.
+                unsafe { self.queue.add_rw(Op::WRITE_FIXED, buffer, buf_index, &fd, offset, user_data) }
             }
 
             /// Adds an `fsync(2)`: data and metadata of all *completed* writes become durable. It is not a
@@ -201,7 +227,8 @@ macro_rules! impl_ops {
             ///
             /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fsync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
-                self.queue.add(Sqe::new(Op::FSYNC, user_data).on(&fd)).map(drop)
+                // SAFETY: this fn's contract; the request names no memory.
+                unsafe { self.queue.add(Sqe::new(Op::FSYNC, user_data).on(&fd)) }.map(drop)
             }
 
             /// Adds an `fdatasync(2)`: as [`add_fsync`](Self::add_fsync), but only the metadata that reading
@@ -216,7 +243,8 @@ macro_rules! impl_ops {
             /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fdatasync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
                 let sqe = Sqe { op_flags: IORING_FSYNC_DATASYNC, ..Sqe::new(Op::FSYNC, user_data) };
-                self.queue.add(sqe.on(&fd)).map(drop)
+                // SAFETY: this fn's contract; the request names no memory.
+                unsafe { self.queue.add(sqe.on(&fd)) }.map(drop)
             }
 
             /// Adds a `fallocate(2)` of `len` bytes at `offset`; `mode` takes `libc::FALLOC_FL_*`.
@@ -242,7 +270,8 @@ macro_rules! impl_ops {
                     len: mode.cast_unsigned(),
                     ..Sqe::new(Op::FALLOCATE, user_data)
                 };
-                self.queue.add(sqe.on(&fd)).map(drop)
+                // SAFETY: this fn's contract; the request names no memory.
+                unsafe { self.queue.add(sqe.on(&fd)) }.map(drop)
             }
 
             /// Adds a one-shot `poll(2)` of `fd` for `events`, such as `libc::POLLIN`; the result is the
@@ -265,7 +294,8 @@ macro_rules! impl_ops {
                 // The kernel takes the halves of the 32-bit mask in the order of a little-endian machine.
                 let mask = if cfg!(target_endian = "big") { mask.rotate_left(16) } else { mask };
                 let sqe = Sqe { op_flags: mask, ..Sqe::new(Op::POLL_ADD, user_data) };
-                self.queue.add(sqe.on(&fd)).map(drop)
+                // SAFETY: this fn's contract; the request names no memory.
+                unsafe { self.queue.add(sqe.on(&fd)) }.map(drop)
             }
 
             /// Removes the poll that was added with the `user_data` of `target`.
@@ -277,7 +307,9 @@ macro_rules! impl_ops {
             /// As [`add_read`](Self::add_read).
             pub fn remove_poll_fd(&mut self, target: UserData, user_data: UserData) -> Result<()> {
                 let flags = self.queue.core.required_flags();
-                self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::POLL_REMOVE, user_data) }).map(drop)
+                // SAFETY: the request names neither memory nor a descriptor.
+                unsafe { self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::POLL_REMOVE, user_data) }) }
+                    .map(drop)
             }
 
             /// Cancels the request that was added with the `user_data` of `target`, one of them if there
@@ -292,7 +324,11 @@ macro_rules! impl_ops {
             /// As [`add_read`](Self::add_read).
             pub fn cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
                 let flags = self.queue.core.required_flags();
-                self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::ASYNC_CANCEL, user_data) }).map(drop)
+                // SAFETY: the request names neither memory nor a descriptor.
+                unsafe {
+                    self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::ASYNC_CANCEL, user_data) })
+                }
+                .map(drop)
             }
 
             /// Adds a request that does nothing and completes with 0, to measure or to wake a waiter.
@@ -302,7 +338,8 @@ macro_rules! impl_ops {
             /// As [`add_read`](Self::add_read).
             #[inline]
             pub fn add_nop(&mut self, user_data: UserData) -> Result<()> {
-                self.queue.add(Sqe::new(Op::NOP, user_data)).map(drop)
+                // SAFETY: the request names neither memory nor a descriptor.
+                unsafe { self.queue.add(Sqe::new(Op::NOP, user_data)) }.map(drop)
             }
 
             /// Adds a request that completes with `ETIME` after `timeout`, by the monotonic clock.

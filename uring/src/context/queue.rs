@@ -1,5 +1,6 @@
 //! The half of a context that adds and submits requests.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -39,7 +40,6 @@ struct Slot {
 unsafe impl Send for Slot {}
 
 /// Adds and submits.
-#[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) sq: SubmissionQueue,
     slots: Box<[Slot]>,
@@ -52,6 +52,13 @@ pub(crate) struct Queue {
     pub(crate) enters: u64,
     /// Last: what is above points into its mappings.
     pub(crate) core: Arc<Core>,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The slots, thousands of them perhaps, say nothing.
+        f.debug_struct("Queue").field("sq", &self.sq).field("core", &self.core).finish_non_exhaustive()
+    }
 }
 
 impl Queue {
@@ -74,9 +81,13 @@ impl Queue {
         self.sq.check()
     }
 
-    /// Adds a request that refers to nothing but what `sqe` holds.
+    /// Adds a request as it is.
+    ///
+    /// # Safety
+    ///
+    /// The [contract](crate::URingContext#contract), for what the request names.
     #[inline]
-    pub(crate) fn add(&mut self, sqe: Sqe) -> Result<Queued<'_>> {
+    pub(crate) unsafe fn add(&mut self, sqe: Sqe) -> Result<Queued<'_>> {
         let position = self.sq.vacancy()?;
         // SAFETY: `position` is fresh from `vacancy`.
         let sqe = unsafe { self.sq.push(position, sqe) };
@@ -89,8 +100,12 @@ impl Queue {
     }
 
     /// Adds a read or write of one buffer.
+    ///
+    /// # Safety
+    ///
+    /// The [contract](crate::URingContext#contract), for what the request names.
     #[inline]
-    pub(crate) fn add_rw(
+    pub(crate) unsafe fn add_rw(
         &mut self,
         op: Op,
         buffer: (u64, usize),
@@ -102,7 +117,9 @@ impl Queue {
         let (addr, len) = buffer;
         // The minimum fits 32 bits.
         let len = len.min(MAX_RW_COUNT) as u32;
-        self.add(Sqe { off: offset, addr, len, buf_index, ..Sqe::new(op, user_data) }.on(target))
+        let sqe = Sqe { off: offset, addr, len, buf_index, ..Sqe::new(op, user_data) };
+        // SAFETY: this fn's contract.
+        unsafe { self.add(sqe.on(target)) }
     }
 
     /// Adds a read or write of the vector that `keep` leaves in the entry's slot.
@@ -128,7 +145,11 @@ impl Queue {
     }
 
     /// Adds a vectored request and keeps the caller's vector.
-    pub(crate) fn add_vec(
+    ///
+    /// # Safety
+    ///
+    /// The [contract](crate::URingContext#contract), for what the request names.
+    pub(crate) unsafe fn add_vec(
         &mut self,
         op: Op,
         iovecs: Vec<libc::iovec>,
@@ -143,7 +164,11 @@ impl Queue {
     }
 
     /// Adds a vectored request and reuses the slot's vector.
-    pub(crate) fn add_iter(
+    ///
+    /// # Safety
+    ///
+    /// The [contract](crate::URingContext#contract), for what the request names.
+    pub(crate) unsafe fn add_iter(
         &mut self,
         op: Op,
         iovecs: impl IntoIterator<Item = libc::iovec>,

@@ -95,13 +95,15 @@ impl Targets {
             Self::Any { asked } => {
                 if !*asked {
                     sqe.op_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
-                    *asked = queue.add(sqe).is_ok();
+                    // SAFETY: the request names neither memory nor a descriptor.
+                    *asked = unsafe { queue.add(sqe) }.is_ok();
                 }
             }
             Self::Each(targets) => {
                 while let Some(&target) = targets.last() {
                     sqe.addr = target;
-                    if queue.add(sqe).is_err() {
+                    // SAFETY: as above.
+                    if unsafe { queue.add(sqe) }.is_err() {
                         break;
                     }
                     targets.pop();

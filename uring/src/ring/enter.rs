@@ -50,8 +50,8 @@ impl Core {
     #[inline]
     pub(crate) fn enter(&self, to_submit: u32, min_complete: u32, flags: u32) -> io::Result<u32> {
         let (fd, kind) = self.door();
-        // SAFETY: the entries before the published tail are complete requests whose memory their
-        // submitters have vouched for; without EXT_ARG a null signal mask is the absence of one.
+        // SAFETY: the entries before the published tail are complete requests, for whose memory the callers of
+        // `Queue::add` and its like have vouched; without EXT_ARG a null signal mask is the absence of one.
         result(unsafe { io_uring_enter(fd, to_submit, min_complete, flags | kind, ptr::null(), 0) })
     }
 
