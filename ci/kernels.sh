@@ -33,7 +33,10 @@ done
 mke2fs=$(PATH=$PATH:/sbin:/usr/sbin command -v mke2fs) || die "needs mke2fs (package e2fsprogs)"
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+guest_pid=
+trap '[ -z "$guest_pid" ] || kill "$guest_pid" 2>/dev/null || true; rm -rf "$work"' EXIT
+# Without this a signal ends the shell past its EXIT trap, and the guest goes on.
+trap 'exit 130' INT TERM HUP
 
 echo "== test binaries"
 cargo test --manifest-path "$manifest" --workspace --no-run --message-format=json "${profile[@]}" >"$work/messages"
@@ -44,6 +47,9 @@ tools=$work/tools
 mkdir -p "$tools"/{tests,programs,args,lib}
 : >"$tools/programs.list"
 echo "$limit" >"$tools/limit"
+# Emulation is slow: a guest gets fewer random cases than a full run, which has 80 (of hundreds of operations) for each test.
+cases=${PROPERTY_CASES:-20}
+printf 'export GUEST=1 PROPERTY_CASES=%s\n' "$cases" >"$tools/environment"
 count=0
 while read -r kind name path; do
     if [ "$kind" = program ]; then
@@ -60,7 +66,7 @@ cut -d' ' -f3 "$work/binaries" | xargs ldd | grep -oE '/[^ ]+\.so[^ ]*' | sort -
 "$mke2fs" -q -t ext4 -d "$tools" "$work/tools.img" $(($(du -sk "$tools" | cut -f1) * 5 / 4 + 16384))k >/dev/null
 head -c 16M /dev/zero | tr '\0' '\245' >"$work/slow.img"
 
-echo "== guests: $count binaries, kernels ${kernels[*]}, assets in $assets"
+echo "== guests: $count binaries, PROPERTY_CASES=$cases, kernels ${kernels[*]}, assets in $assets"
 mkdir -p "$assets"
 for kernel in "${kernels[@]}"; do echo "${suites[$kernel]}"; done | xargs "$here/assets.sh" "$assets"
 # QEMU runs with the libc that it was fetched with, so that it does not depend on this machine's.
@@ -83,7 +89,10 @@ for kernel in "${kernels[@]}"; do
         -kernel "$guest/vmlinuz" -initrd "$guest/initrd.gz" -append "console=ttyS0 loglevel=4 panic=-1 mitigations=off" \
         $(disk tools "$work/tools.img,readonly=on") $(disk scratch "$guest/scratch.img") \
         $(disk slow "$work/slow.img,throttling.iops-total=2,snapshot=on") \
-        -serial "file:$guest/console" -serial "file:$guest/log" || true
+        -serial "file:$guest/console" -serial "file:$guest/log" &
+    guest_pid=$!
+    wait "$guest_pid" || true
+    guest_pid=
     if ! python3 "$here/report.py" "$kernel" "$guest/log" "$limit" "$count" "$work/summary"; then
         failed=1
         if ! grep -q '^DONE' "$guest/log"; then echo "  the guest did not reach its end; its console:"; tail -n 30 "$guest/console" | sed 's/^/    | /'; fi

@@ -22,7 +22,8 @@ for package in metadata["packages"]:
         print("{}/package/{}-{}.crate".format(metadata["target_directory"], package["name"], package["version"]))')
 while read -r package; do
     # A link inside the package would point outside it.
-    if ! tar -tvf "$package" | grep -qE '^-.*/build\.rs$'; then
+    # (grep reads to the end: with -q it would leave tar a broken pipe.)
+    if ! tar -tvf "$package" | grep -E '^-.*/build\.rs$' >/dev/null; then
         echo "package.sh: $package holds no regular build.rs" >&2
         exit 1
     fi

@@ -11,6 +11,7 @@ use crate::op::Op;
 use crate::placing::body;
 use crate::plan::Kind;
 use crate::run::Run;
+use crate::world::{Files, Pipe};
 
 impl<C: Driven> Run<C> {
     /// Compares the whole file with its mirror.
@@ -23,7 +24,7 @@ impl<C: Driven> Run<C> {
     }
 
     fn contents(&self) -> Verdict<(Vec<u8>, Vec<u8>)> {
-        let read = |files: &crate::world::Files| {
+        let read = |files: &Files| {
             files.content().map_err(|error| TestCaseError::fail(format!("reading a file: {error}")))
         };
         Ok((read(&self.world.subject)?, read(&self.world.mirror)?))
@@ -33,13 +34,17 @@ impl<C: Driven> Run<C> {
     /// all or nothing, and then nothing happens any more.
     pub(crate) fn drop_in_flight(&mut self) -> Verdict {
         drop(self.context.take());
+        // At once: whoever still reads a pipe takes the bait.
+        for pipe in &mut self.world.pipes {
+            pipe.kick().map_err(|error| TestCaseError::fail(format!("a pipe: {error}")))?;
+        }
         let memory = self.memory();
         let (subject, mirror) = self.contents()?;
         let changes = self.model.groups.values().flat_map(|group| &group.ops).filter(|op| op.is_change());
         for op in changes {
-            let place = extent(self.kind, op);
-            let place = |content: &[u8]| content.get(place.start..place.end.min(content.len())).map(<[u8]>::to_vec);
-            if place(&subject) != place(&mirror) {
+            let Range { start, end } = extent(self.kind, op);
+            // Both files reach beyond the body, where every extent starts.
+            if subject[start..end.min(subject.len())] != mirror[start..end.min(mirror.len())] {
                 // What it answered is not known any more; what it did is compared below.
                 let _ = self.world.mirror.repeat(op, &self.world.hole);
             }
@@ -48,6 +53,7 @@ impl<C: Driven> Run<C> {
         for op in self.model.outstanding() {
             prop_assert!(op.block().is_none_or(|block| block.is_intact()), "memory outside: {op:?}");
         }
+        prop_assert!(self.world.pipes.iter().all(Pipe::is_loaded), "a pipe was read after the drop");
         prop_assert!(self.memory() == memory, "memory has changed after the drop");
         Ok(())
     }

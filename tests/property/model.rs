@@ -7,9 +7,12 @@ use proptest::test_runner::TestCaseError;
 
 use crate::driven::{Answer, Counts, Room, Taken};
 use crate::op::{Action, Claims, Op, Target};
-use crate::world::World;
+use crate::world::{Pipe, World};
 
 pub(crate) type Verdict<T = ()> = Result<T, TestCaseError>;
+
+/// How often each sort of operation ended in which way: well, or with an errno.
+pub(crate) type Tally = BTreeMap<(&'static str, Option<i32>), u64>;
 
 /// Operations in flight that have one name, and the answers that came under it.
 ///
@@ -56,8 +59,7 @@ pub(crate) struct Model {
     pub(crate) chases: HashMap<u64, Chase>,
     /// How operations ended that somebody has chased; by name, while names are unique.
     pub(crate) fates: HashMap<u64, Answer>,
-    /// How often each sort of operation ended in which way.
-    pub(crate) tally: BTreeMap<(&'static str, Option<i32>), u64>,
+    pub(crate) tally: Tally,
 }
 
 impl Model {
@@ -75,7 +77,7 @@ impl Model {
             claims: Claims::default(),
             chases: HashMap::new(),
             fates: HashMap::new(),
-            tally: BTreeMap::new(),
+            tally: Tally::new(),
         }
     }
 
@@ -206,5 +208,5 @@ impl Model {
 
 /// Which pipes somebody has kicked.
 pub(crate) fn loaded(world: &World) -> Vec<bool> {
-    world.pipes.iter().map(crate::world::Pipe::is_loaded).collect()
+    world.pipes.iter().map(Pipe::is_loaded).collect()
 }

@@ -9,7 +9,7 @@ use libc::{c_int, iovec};
 use crate::driven::{Call, Extras, On, Way};
 use crate::memory::{Block, Part};
 use crate::plan::{Kind, Mode, PIPES, Pollable, Syncable, Twist, UNITS};
-use crate::world::{Files, World, not_open};
+use crate::world::{World, not_open};
 
 #[derive(Debug)]
 pub(crate) struct Op {
@@ -49,7 +49,7 @@ pub(crate) struct Placed {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     pub(crate) name: u64,
-    /// Cancelled if it is found in time. Else it is out of reach.
+    /// This context can cancel such an operation in this way.
     pub(crate) is_effective: bool,
 }
 
@@ -138,10 +138,9 @@ impl Op {
                 };
                 Call::Poll { on: fd, events }
             }
-            Action::Cancel { target, poll_only } => Call::Cancel {
-                target: target.map_or(u64::MAX, |target| target.name),
-                poll_only: *poll_only,
-            },
+            Action::Cancel { target, poll_only } => {
+                Call::Cancel { target: target.map_or(u64::MAX, |target| target.name), poll_only: *poll_only }
+            }
             Action::Nop => Call::Nop,
             Action::Timeout { long: true } => Call::Timeout(Duration::from_secs(3600)),
             Action::Timeout { long: false } => Call::Timeout(Duration::from_micros(self.id % 3 * 100)),
@@ -192,7 +191,7 @@ impl Op {
         }
     }
 
-    /// Whether a poll or a read is to be cancelled exactly, or may be too far on its way.
+    /// Whether somebody may cancel it: what happens is foreseen.
     pub(crate) fn can_be_cancelled(&self) -> bool {
         !matches!(self.action, Action::Cancel { .. } | Action::Allocate { .. })
     }
@@ -210,33 +209,6 @@ impl Mode {
             Mode::Extend => 0,
             Mode::KeepSize => libc::FALLOC_FL_KEEP_SIZE,
             Mode::PunchHole => libc::FALLOC_FL_KEEP_SIZE | libc::FALLOC_FL_PUNCH_HOLE,
-        }
-    }
-}
-
-impl Files {
-    /// Does the same with this file as an operation does.
-    pub(crate) fn repeat(&self, op: &Op, hole: &crate::memory::Hole) -> (crate::driven::Answer, Option<Block>) {
-        match &op.action {
-            // What does not lie in the registered buffer is told before anything else is looked at.
-            Action::Transfer(Placed { way: Way::Registered(_), twist: Twist::Inaccessible, .. }) => {
-                (Err(libc::EFAULT), None)
-            }
-            Action::Transfer(placed) => {
-                let mut twin = placed.block.twin();
-                if !placed.write {
-                    twin.prepare(twin.skew(), twin.len());
-                }
-                let iovecs = twin.iovecs(&placed.layout, hole);
-                let fd = self.of(placed.twist, placed.write);
-                let answer =
-                    crate::world::transfer(fd, placed.write, &iovecs, placed.offset, placed.extras.flags);
-                (answer, Some(twin))
-            }
-            Action::Allocate { offset, len, mode } => {
-                (crate::world::allocate(self.both_ways.as_fd(), mode.bits(), *offset, *len), None)
-            }
-            action => unreachable!("not on a file: {action:?}"),
         }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn place(
 ) -> Action {
     // One thing that goes wrong is enough: with two, which of them is told is nobody's promise.
     let is_wrong = matches!(request.place, Place::Negative)
-        || kind == Kind::Direct && (offset as usize | len) % kind.unit() != 0
+        || kind == Kind::Direct && !(offset as usize | len).is_multiple_of(kind.unit())
         // Direct reads may or may not look at memory for what lies behind the end.
         || kind == Kind::Direct && request.twist == Twist::Inaccessible && offset as usize >= body(kind);
     let twist = if is_wrong { Twist::Nothing } else { request.twist };

@@ -1,16 +1,19 @@
 //! Carries out the steps of a case on a context, and compares it with the model after each.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 
 use libc::iovec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use crate::driven::{Driven, Refusal, Room};
+use crate::memory::Block;
 use crate::model::{Model, Verdict};
-use crate::op::{Action, Claim, Op};
+use crate::op::{Action, Claim, Op, Target};
 use crate::placing::{locate, place};
-use crate::plan::{Ending, How, Kind, Plan, Request, Step, Syncable, Take};
+use crate::plan::{Ending, How, Kind, Plan, Pollable, Request, Step, Syncable, Take};
+use crate::watchdog::Watchdog;
 use crate::world::{World, poll};
 
 /// A case as it runs.
@@ -23,6 +26,7 @@ pub(crate) struct Run<C> {
     enters: u64,
     /// An iterator was leaked, and no other was there since.
     leaked: bool,
+    watchdog: Watchdog,
 }
 
 /// Fails with what a call of the context says.
@@ -45,14 +49,17 @@ impl<C: Driven> Run<C> {
             kind: setup.kind,
             enters: 0,
             leaked: false,
+            watchdog: Watchdog::new(plan),
         })
     }
 
     pub(crate) fn all(&mut self, plan: &Plan) -> Verdict {
         for (nth, step) in plan.steps.iter().enumerate() {
+            self.watchdog.step.store(nth, Ordering::Relaxed);
             let done = self.step(step).and_then(|()| self.compare());
             done.map_err(|error| failed(&format!("step {nth}, {step:?}"), error))?;
         }
+        self.watchdog.step.store(plan.steps.len(), Ordering::Relaxed);
         let ended = match plan.ending {
             Ending::Drain => self.drain().and_then(|()| self.compare_files()),
             Ending::Drop => self.drop_in_flight(),
@@ -109,7 +116,7 @@ impl<C: Driven> Run<C> {
                 if !self.model.claims.take(&claim) {
                     return None;
                 }
-                let mut block = crate::memory::Block::new(64);
+                let mut block = Block::new(64);
                 block.prepare(7, 19);
                 (Action::PipeRead { pipe, block }, claim)
             }
@@ -141,14 +148,18 @@ impl<C: Driven> Run<C> {
             Err(Refusal::NoSpace) => prop_assert!(!room, "NoSpace, though there is room"),
             Err(Refusal::Returned(iovecs)) => {
                 prop_assert!(!room, "NoSpace, though there is room");
-                let Action::Transfer(placed) = &mut op.action else { unreachable!("only these have a vector") };
+                let Action::Transfer(placed) = &mut op.action else {
+                    unreachable!("only these have a vector")
+                };
                 let given = placed.iovecs(&self.world);
                 let plain = |iovec: &iovec| (iovec.iov_base.addr(), iovec.iov_len);
-                prop_assert!(iovecs.iter().map(plain).eq(given.iter().map(plain)), "another vector came back");
+                prop_assert!(
+                    iovecs.iter().map(plain).eq(given.iter().map(plain)),
+                    "another vector came back"
+                );
             }
             Err(Refusal::Other(error)) => return Err(failed("adding", error)),
         }
-        self.model.tally.entry(("full", None)).and_modify(|count| *count += 1).or_insert(1);
         self.model.claims.release(&op.claim);
         self.world.put_back(op);
         Ok(())
@@ -238,7 +249,7 @@ impl<C: Driven> Run<C> {
 
     fn quiet(&mut self, pipe: usize) -> Verdict {
         let waits = |op: &Op| match op.action {
-            Action::Poll(crate::plan::Pollable::Pipe(on)) => on == pipe,
+            Action::Poll(Pollable::Pipe(on)) => on == pipe,
             Action::PipeRead { pipe: on, .. } => on == pipe,
             _ => false,
         };
@@ -259,7 +270,7 @@ impl<C: Driven> Run<C> {
             if self.model.counts().space == 0 {
                 self.submit()?;
             }
-            let target = Some(crate::op::Target { name, is_effective: true });
+            let target = Some(Target { name, is_effective: true });
             let action = Action::Cancel { target, poll_only: false };
             let (id, name) = self.model.name(&action);
             self.add_op(Op { id, name, action, claim: Claim::default() })?;

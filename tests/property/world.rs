@@ -69,6 +69,30 @@ impl Files {
         }
     }
 
+    /// Does the same with this file as an operation does.
+    pub(crate) fn repeat(&self, op: &Op, hole: &Hole) -> (Answer, Option<Block>) {
+        match &op.action {
+            // What does not lie in the registered buffer is told before anything else is looked at.
+            Action::Transfer(Placed { way: Way::Registered(_), twist: Twist::Inaccessible, .. }) => {
+                (Err(libc::EFAULT), None)
+            }
+            Action::Transfer(placed) => {
+                let mut twin = placed.block.twin();
+                if !placed.write {
+                    twin.prepare(twin.skew(), twin.len());
+                }
+                let iovecs = twin.iovecs(&placed.layout, hole);
+                let fd = self.of(placed.twist, placed.write);
+                let answer = transfer(fd, placed.write, &iovecs, placed.offset, placed.extras.flags);
+                (answer, Some(twin))
+            }
+            Action::Allocate { offset, len, mode } => {
+                (allocate(self.both_ways.as_fd(), mode.bits(), *offset, *len), None)
+            }
+            action => unreachable!("not on a file: {action:?}"),
+        }
+    }
+
     /// All that is in the file, through the page cache.
     pub(crate) fn content(&self) -> io::Result<Vec<u8>> {
         std::fs::read(self.named.path())

@@ -176,7 +176,7 @@ fn a_limit_on_pinned_memory_is_named() {
         let refusal = std::thread::spawn(|| {
             crate::sandbox::give_up_privileges();
             let mut large = vec![0; 1 << 20];
-            let mut context = URingContext::new(1).unwrap();
+            let mut context = context(1);
             unsafe { context.register_buffers(&[iovec(&mut large)]) }
         });
         refused(refusal.join().unwrap(), libc::ENOMEM, "RLIMIT_MEMLOCK");

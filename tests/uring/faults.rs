@@ -6,7 +6,6 @@ use std::os::unix::fs::FileExt;
 
 use tests::files::{self, AlignedBuf, TempFile};
 use tests::or_skip;
-use uring::URingContext;
 
 use crate::common::*;
 
@@ -210,7 +209,7 @@ fn a_write_beyond_the_limit_of_file_sizes_is_short_then_refused() {
         tests::limits::set(libc::RLIMIT_FSIZE, 1000);
         let file = TempFile::empty();
         let data = [7; 600];
-        let mut context = URingContext::new(4).unwrap();
+        let mut context = context(4);
         for (offset, expected) in [(0, Ok(600)), (600, Ok(400)), (1000, Err(libc::EFBIG))] {
             write(&mut context, &data, file.file(), offset, 1);
             assert_eq!(one(&mut context), (1, expected));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tests::files::TempFile;
 use tests::fork::ask;
 use tests::{in_child, or_skip};
-use uring::{Completer, Error, Submitter, URingContext};
+use uring::{Completer, Error, Submitter};
 
 use crate::common::*;
 
@@ -219,7 +219,7 @@ fn a_forked_child_can_make_its_own_context() {
         context.add_nop(1).unwrap();
         context.submit().unwrap();
         let answer = ask(|| {
-            let mut own = URingContext::new(8).unwrap();
+            let mut own = crate::common::context(8);
             nops(&mut own, 0, 8);
             let first = all(&mut own).len();
             drop(copy(&context));
@@ -250,7 +250,7 @@ fn a_child_of_a_child_with_a_context_of_its_own_inherits_two_that_it_cannot_use(
     in_child!(|| {
         let context = context(8);
         let answer = ask(|| {
-            let own = URingContext::new(8).unwrap();
+            let own = crate::common::context(8);
             ask(|| not_forked![copy(&context).add_nop(1), copy(&own).add_nop(1)])
         });
         assert_eq!(answer, "");

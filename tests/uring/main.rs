@@ -26,6 +26,8 @@ mod rules {
 mod allocation;
 mod buffers;
 mod cancel;
+mod close;
+mod cooperative;
 mod crosvm;
 mod deferred;
 mod faults;

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use tests::files::{self, AlignedBuf};
 use tests::late::Disk;
-use tests::skip::in_guest;
-use tests::{in_child, or_skip, require, seccomp};
+use tests::{guest_only, in_child, or_skip, seccomp};
 use uring::{Restrictions, URingContext};
 
 use crate::common::*;
@@ -30,6 +29,7 @@ pub(crate) fn stderr_of(action: impl FnOnce()) -> String {
 #[test]
 fn a_sandbox_that_forbids_set_up_is_named() {
     in_child!(|| {
+        let _permit = setup_lock(libc::LOCK_SH);
         or_skip!(seccomp::fail(&[(libc::SYS_io_uring_setup, libc::EPERM)]));
         let error = URingContext::new(8).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EPERM));
@@ -42,6 +42,7 @@ fn a_sandbox_that_forbids_set_up_is_named() {
 #[test]
 fn a_sandbox_that_hides_set_up_is_named_beside_the_kernels_configuration() {
     in_child!(|| {
+        let _permit = setup_lock(libc::LOCK_SH);
         or_skip!(seccomp::fail(&[(libc::SYS_io_uring_setup, libc::ENOSYS)]));
         let error = URingContext::builder(8).defer_taskrun().build().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENOSYS));
@@ -73,7 +74,7 @@ impl Drop for Disabled {
 
 #[test]
 fn the_systems_switch_is_named() {
-    require!(in_guest(), "turns kernel.io_uring_disabled");
+    guest_only!("turns kernel.io_uring_disabled");
     let _nobody_else = setup_lock(libc::LOCK_EX);
     let switch =
         or_skip!(Disabled::now().map_err(|error| format!("no kernel.io_uring_disabled before 6.6: {error}")));
@@ -105,6 +106,7 @@ pub(crate) fn give_up_privileges() {
 #[test]
 fn used_up_descriptors_are_named() {
     in_child!(|| {
+        let _permit = setup_lock(libc::LOCK_SH);
         tests::limits::set(libc::RLIMIT_NOFILE, 3);
         let error = URingContext::new(8).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
@@ -148,10 +150,10 @@ fn without_register_everything_else_works() {
         drop(context);
         pipe.fill();
         pipe.empty();
-        let refused = URingContext::builder(8).restrictions(Restrictions::new()).build();
+        let refused = try_build(URingContext::builder(8).restrictions(Restrictions::new()));
         assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EPERM));
         // A ring that is bound to its thread is made disabled and cannot be enabled without.
-        if let Ok(mut context) = URingContext::builder(8).defer_taskrun().build() {
+        if let Ok(mut context) = try_build(URingContext::builder(8).defer_taskrun()) {
             context.add_nop(1).unwrap();
             assert!(context.wait().map(Iterator::count).is_err());
             assert_eq!((context.queued(), context.in_flight()), (1, 0));

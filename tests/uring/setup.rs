@@ -72,7 +72,7 @@ fn the_ring_has_what_this_crate_relies_on() {
 
 #[test]
 fn the_best_of_the_kernels_flags_are_taken() {
-    let asked = URingContext::builder(4).coop_taskrun().build().unwrap();
+    let asked = build(URingContext::builder(4).coop_taskrun());
     let usual = context(4);
     let probed = asked.probe().unwrap().setup_flags();
     let flags = [
@@ -104,10 +104,10 @@ fn only_flags(known: u32) -> impl FnMut(&Call) -> Verdict + Send {
 /// A context on a kernel that knows only these set-up flags gets these, and works.
 fn falls_back_to(known: SetupFlags, expected: SetupFlags) {
     let _supervisor = or_skip!(supervise(&[libc::SYS_io_uring_setup], only_flags(known.bits())));
-    let mut context = URingContext::new(8).unwrap();
+    let mut context = context(8);
     assert_eq!(context.setup_flags(), expected);
     batches_with_refused_requests(&mut context);
-    let mut context = URingContext::builder(8).cq_entries(8).build();
+    let mut context = try_build(URingContext::builder(8).cq_entries(8));
     if !known.contains(SetupFlags::CQSIZE) {
         assert_eq!(context.unwrap_err().raw_os_error(), Some(libc::EINVAL));
         return;
@@ -157,7 +157,7 @@ fn a_kernel_that_stops_a_batch_at_what_it_refuses_will_do() {
 #[test]
 fn a_kernel_with_some_of_the_flags_gives_these() {
     in_child!(|| {
-        let this = URingContext::new(1).unwrap().setup_flags();
+        let this = context(1).setup_flags();
         require!(this.contains(SetupFlags::SUBMIT_ALL), "no IORING_SETUP_SUBMIT_ALL before 5.18");
         falls_back_to(SetupFlags::SUBMIT_ALL, SetupFlags::SUBMIT_ALL);
     });
@@ -166,7 +166,7 @@ fn a_kernel_with_some_of_the_flags_gives_these() {
 #[test]
 fn a_kernel_without_the_newest_flag_gives_the_others() {
     in_child!(|| {
-        let this = URingContext::new(1).unwrap().setup_flags();
+        let this = context(1).setup_flags();
         require!(this.contains(SetupFlags::NO_SQARRAY), "no IORING_SETUP_NO_SQARRAY before 6.6");
         let others = this.bits() & !SetupFlags::NO_SQARRAY.bits();
         let others = SetupFlags::from_bits_retain(others);
@@ -195,7 +195,7 @@ fn a_probe_knows_the_operations_of_this_crate_and_no_others() {
 #[test]
 fn a_probe_without_the_newest_call_tells_the_operations_all_the_same() {
     in_child!(|| {
-        let context = URingContext::new(4).unwrap();
+        let context = context(4);
         let _supervisor = or_skip!(supervise(&[libc::SYS_io_uring_register], |call| {
             match call.arguments[1] == u64::from(RegisterOp::REGISTER_QUERY.code()) {
                 true => Verdict::Fail(libc::EINVAL),
@@ -217,7 +217,7 @@ fn contexts_leave_neither_descriptors_nor_mappings_behind() {
         };
         let before = left();
         for round in 0..100 {
-            let mut context = URingContext::new(4).unwrap();
+            let mut context = context(4);
             if round % 2 == 0 {
                 nops(&mut context, 0, 4);
                 context.submit().unwrap();
@@ -232,7 +232,7 @@ fn contexts_leave_neither_descriptors_nor_mappings_behind() {
             or_skip!(supervise(&[libc::SYS_io_uring_register], |_| Verdict::Fail(libc::EINVAL)));
         let before = left();
         for _ in 0..10 {
-            let refused = URingContext::builder(4).restrictions(uring::Restrictions::new()).build();
+            let refused = try_build(URingContext::builder(4).restrictions(uring::Restrictions::new()));
             assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EINVAL));
         }
         assert_eq!(left(), before);
