@@ -82,8 +82,11 @@ impl Restrictions {
         let ops = self.ops.iter().chain([&Op::ASYNC_CANCEL]);
         let flags = IOSQE_FIXED_FILE as u8;
         let mut raw: Vec<_> = ops.map(|op| restriction(IORING_RESTRICTION_SQE_OP, op.code())).collect();
+        // Since 7.0 a list without any register operation restricts none of them. The one that is always on it
+        // does nothing to a ring that is enabled.
+        let register = self.register_ops.iter().chain([&RegisterOp::REGISTER_ENABLE_RINGS]);
         // Register operations that do not fit eight bits do not exist.
-        let register = self.register_ops.iter().filter_map(|op| u8::try_from(op.code()).ok());
+        let register = register.filter_map(|op| u8::try_from(op.code()).ok());
         raw.extend(register.map(|op| restriction(IORING_RESTRICTION_REGISTER_OP, op)));
         raw.push(restriction(IORING_RESTRICTION_SQE_FLAGS_ALLOWED, flags));
         if self.fixed_files_only {
