@@ -1,76 +1,92 @@
-//! Writes a file to standard output, with up to eight reads in flight: `cargo run -p aio --example cat -- FILE`.
+//! Writes files to standard output, reading eight blocks ahead: `cargo run -p aio --example cat -- FILE...`
 
-use std::env;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
 
 use aio::AioContext;
 
+const BLOCK: usize = 64 * 1024;
 const DEPTH: usize = 8;
-const SIZE: usize = 64 * 1024;
 
-/// A piece of the file. Its place is its number modulo [`DEPTH`], which is the `user_data` of its reads.
-struct Chunk {
-    buffer: Vec<u8>,
-    offset: u64,
-    filled: usize,
-    done: bool,
+fn main() -> Result<(), Box<dyn Error>> {
+    // Declared before the context, so that an early return drops the context first: it waits for its reads.
+    let mut blocks: Vec<Block> = (0..DEPTH).map(Block::new).collect();
+    let mut context = AioContext::new(DEPTH)?;
+    for path in std::env::args_os().skip(1) {
+        cat(&mut context, &mut blocks, &File::open(path)?, &mut io::stdout().lock())?;
+    }
+    Ok(())
 }
 
-impl Chunk {
-    /// Queues a read of what is missing.
-    fn read(&mut self, place: usize, file: &File, context: &mut AioContext) -> aio::Result<()> {
-        self.done = false;
+/// A buffer and the part of the file that it stands for.
+struct Block {
+    nth: usize,
+    buffer: Box<[u8]>,
+    offset: u64,
+    filled: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Reading,
+    AtEnd,
+}
+
+impl Block {
+    fn new(nth: usize) -> Self {
+        Self { nth, buffer: vec![0; BLOCK].into(), offset: 0, filled: 0, state: State::Idle }
+    }
+
+    /// Starts to read the block at `offset`.
+    fn start(&mut self, context: &mut AioContext, file: &File, offset: u64) -> aio::Result<()> {
+        (self.offset, self.filled) = (offset, 0);
+        self.read_rest(context, file)
+    }
+
+    /// Adds a read of what is missing.
+    fn read_rest(&mut self, context: &mut AioContext, file: &File) -> aio::Result<()> {
         let rest = &mut self.buffer[self.filled..];
         let offset = self.offset + self.filled as u64;
-        // SAFETY: the buffer is not looked at before `done`, never grows, and outlives the context, which waits
-        // for the kernel when it is dropped.
-        unsafe { context.add_read(rest.as_mut_ptr(), rest.len(), file, offset, place as u64)? };
+        // SAFETY: the blocks outlive the context (see `main`), and nobody looks at one that is `Reading`;
+        // `file` stays open while `cat` runs, which waits for the read.
+        unsafe { context.add_read(rest.as_mut_ptr(), rest.len(), file, offset, self.nth as u64)? };
+        self.state = State::Reading;
         Ok(())
     }
 }
 
-fn cat(file: &File, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
-    let chunk =
-        |place| Chunk { buffer: vec![0; SIZE], offset: (place * SIZE) as u64, filled: 0, done: false };
-    // Before the context, so that on every way out the context goes first.
-    let mut chunks: Vec<Chunk> = (0..DEPTH).map(chunk).collect();
-    let mut context = AioContext::new(DEPTH)?;
-    for (place, chunk) in chunks.iter_mut().enumerate() {
-        chunk.read(place, file, &mut context)?;
+fn cat(
+    context: &mut AioContext,
+    blocks: &mut [Block],
+    file: &File,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
+    for block in blocks.iter_mut() {
+        block.start(context, file, (block.nth * BLOCK) as u64)?;
     }
-    let mut next = 0;
-    loop {
-        let mut short = Vec::new();
-        for (place, result) in context.wait()? {
-            let chunk = &mut chunks[place as usize];
-            let read = result? as usize;
-            chunk.filled += read;
-            // Nothing is the end of the file; anything else that is short goes on.
-            chunk.done = read == 0 || chunk.filled == SIZE;
-            if !chunk.done {
-                short.push(place as usize);
+    // Blocks are written in the order of the file, whatever the order of their completions.
+    for turn in (0..DEPTH).cycle() {
+        while blocks[turn].filled < BLOCK && blocks[turn].state != State::AtEnd {
+            if blocks[turn].state == State::Idle {
+                blocks[turn].read_rest(context, file)?;
+            }
+            for (nth, result) in context.wait()? {
+                let block = &mut blocks[nth as usize];
+                let count = result? as usize;
+                block.filled += count;
+                block.state = if count == 0 { State::AtEnd } else { State::Idle };
             }
         }
-        for place in short {
-            chunks[place].read(place, file, &mut context)?;
+        let block = &mut blocks[turn];
+        out.write_all(&block.buffer[..block.filled])?;
+        if block.state == State::AtEnd {
+            break;
         }
-        while chunks[next].done {
-            let chunk = &mut chunks[next];
-            out.write_all(&chunk.buffer[..chunk.filled])?;
-            if chunk.filled < SIZE {
-                return Ok(());
-            }
-            chunk.offset += (DEPTH * SIZE) as u64;
-            chunk.filled = 0;
-            chunk.read(next, file, &mut context)?;
-            next = (next + 1) % DEPTH;
-        }
+        block.start(context, file, block.offset + (DEPTH * BLOCK) as u64)?;
     }
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let path = env::args_os().nth(1).ok_or("usage: cat FILE")?;
-    cat(&File::open(path)?, &mut io::stdout().lock())
+    // Reads beyond the end are of no interest, but the blocks are the kernel's until they complete.
+    Ok(context.drain(|_, _| {})?)
 }

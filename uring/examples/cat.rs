@@ -1,4 +1,4 @@
-//! Writes files to standard output, reading eight blocks ahead: `cargo run --example cat -- FILE...`
+//! Writes files to standard output, reading eight blocks ahead: `cargo run -p uring --example cat -- FILE...`
 
 use std::error::Error;
 use std::fs::File;
