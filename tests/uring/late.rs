@@ -293,34 +293,3 @@ fn an_idle_disk_in_the_way_does_not_hold_up_other_requests() {
     assert_eq!(take_nr(&mut context, 3), done(0..3));
     check_all(&buffers);
 }
-
-#[test]
-fn both_halves_dropped_with_reads_held_wait_for_the_disk() {
-    for submitter_first in [true, false] {
-        let mut buffers = blocks(3);
-        let (mut submitter, completer) = context(4).split().unwrap();
-        let disk = or_skip!(Disk::held(16 * BLOCK));
-        let file = disk.open();
-        for (nr, buffer) in (0..).zip(&mut buffers) {
-            unsafe { submitter.add_read(buffer.as_mut_ptr(), BLOCK, &file, nr * BLOCK as u64, nr) }.unwrap();
-        }
-        submitter.submit().unwrap();
-        disk.wait_for_requests(3);
-        std::thread::scope(|scope| {
-            // The first of them does not wait, the second one does.
-            let second = if submitter_first {
-                drop(submitter);
-                scope.spawn(|| drop(completer))
-            } else {
-                drop(completer);
-                scope.spawn(|| drop(submitter))
-            };
-            std::thread::sleep(Duration::from_millis(150));
-            assert!(!second.is_finished());
-            assert_eq!(disk.answered(), 0);
-            disk.release();
-            second.join().unwrap();
-        });
-        check_all(&buffers);
-    }
-}

@@ -46,6 +46,7 @@ mod sandbox;
 mod seed_ports;
 mod setup;
 mod split;
+mod split_ends;
 
 /// For `allocation`: counts allocations, thread by thread.
 #[global_allocator]
