@@ -1,9 +1,8 @@
 //! Whether the answers are those that the model predicts, and memory and file are as they have to be.
 
 use std::fs;
-use std::sync::OnceLock;
-
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
