@@ -209,6 +209,28 @@ impl Completion {
         self.shared.handle.check()
     }
 
+    /// As an iterator does that is dropped at its end.
+    #[inline]
+    pub(crate) fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
+        let next = self.take();
+        if next.is_none() {
+            self.leave();
+        }
+        next
+    }
+
+    /// Lets the kernel, and whoever sleeps on the eventfd, know what was taken and what was not.
+    #[inline]
+    fn leave(&mut self) {
+        if self.shared.handle.is_forked() {
+            return;
+        }
+        self.publish();
+        if self.shared.eventfd.is_on() {
+            self.leave_signal();
+        }
+    }
+
     #[inline]
     fn take(&mut self) -> Option<(UserData, io::Result<u32>)> {
         let event = match self.ring.as_mut().and_then(Ring::pop) {
@@ -324,13 +346,7 @@ impl FusedIterator for Completions<'_> {}
 impl Drop for Completions<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.half.shared.handle.is_forked() {
-            return;
-        }
-        self.half.publish();
-        if self.half.shared.eventfd.is_on() {
-            self.half.leave_signal();
-        }
+        self.half.leave();
     }
 }
 

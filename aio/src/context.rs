@@ -189,6 +189,32 @@ impl AioContext {
         self.completion.completions()
     }
 
+    /// Takes the next completion that is there, as the iterator of the last [`wait`](Self::wait) would, which may
+    /// have been dropped: between two of them requests can be added.
+    ///
+    /// `None` means what the end of that iterator means: look again by a `wait` or by
+    /// [`completions`](Self::completions). Take all before sleeping on the [descriptor](AsFd::as_fd).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let zeros = std::fs::File::open("/dev/zero")?;
+    /// let mut buffer = [1; 16];
+    /// let mut context = aio::AioContext::new(1)?;
+    /// for left in [2, 1, 0] {
+    ///     // SAFETY: the buffer outlives the context, and is not touched before its completion.
+    ///     unsafe { context.add_read(buffer.as_mut_ptr(), buffer.len(), &zeros, 0, left)? };
+    ///     drop(context.wait()?);
+    ///     let (user_data, result) = context.next_completion().expect("one is in flight");
+    ///     assert_eq!((user_data, result?), (left, 16));
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
+        self.completion.next_completion()
+    }
+
     /// Submits, and hands out completions until nothing is queued and nothing in flight.
     ///
     /// A poll that nobody fires keeps it waiting: [`cancel`](Self::cancel) it before.

@@ -164,6 +164,31 @@ impl URingContext {
         self.reap.completions()
     }
 
+    /// Takes the next completion that is there, as the iterator of the last [`wait`](Self::wait) would, which
+    /// may have been dropped: between two of them requests can be added.
+    ///
+    /// `None` means what the end of that iterator means: look again by a `wait` or by
+    /// [`completions`](Self::completions).
+    ///
+    /// ```
+    /// # let mut ring = uring::URingContext::new(8)?;
+    /// ring.add_nop(3)?;
+    /// drop(ring.wait()?);
+    /// while let Some((left, result)) = ring.next_completion() {
+    ///     result?;
+    ///     if left > 0 {
+    ///         ring.add_nop(left - 1)?;
+    ///         drop(ring.wait()?);
+    ///     }
+    /// }
+    /// assert_eq!(ring.stats().completed, 4);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[inline]
+    pub fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
+        self.reap.next_completion()
+    }
+
     /// Submits what was added and hands every completion to `each` until nothing is in flight.
     ///
     /// It waits for as long as that takes: a read on an empty pipe has to be [cancelled](Self::cancel)

@@ -173,6 +173,58 @@ impl Reap {
         let ready = tail.wrapping_sub(self.cq.local_head());
         self.end.set(self.cq.position() + u64::from(ready));
     }
+
+    /// Takes the next completion; `end` is the field of that name, at hand in a register of the caller's.
+    #[inline]
+    fn next(&mut self, end: Wiped) -> Option<(UserData, io::Result<u32>)> {
+        let end = end.get();
+        if self.cq.position() >= end && !self.refill(end) {
+            return None;
+        }
+        // SAFETY: `end` is an observed tail, and ahead of the head, both just compared; in a forked child,
+        // where the ring is not mapped, it is zero.
+        let cqe = unsafe { self.cq.take() };
+        Some((cqe.user_data, result(cqe.res)))
+    }
+
+    /// As an iterator does that is dropped at its end.
+    #[inline]
+    pub(crate) fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
+        let next = self.next(self.end);
+        if next.is_none() {
+            self.publish();
+        }
+        next
+    }
+
+    /// Looks for more once all up to `end` are taken.
+    #[inline]
+    fn refill(&mut self, end: u64) -> bool {
+        if end == 0 {
+            // A forked child, or nobody has looked yet.
+            return false;
+        }
+        let tail = self.cq.tail();
+        if tail == self.cq.local_head() {
+            return self.sq_flags.peek() & IORING_SQ_CQ_OVERFLOW != 0 && self.let_in();
+        }
+        self.set_end(tail);
+        true
+    }
+
+    /// Makes the room that the kernel waits for, and lets in what it holds back.
+    #[cold]
+    fn let_in(&mut self) -> bool {
+        self.publish();
+        if let Err(error) = self.flush() {
+            self.lost |= error.raw_os_error() == Some(libc::EBADR);
+            self.deferred = error.raw_os_error();
+            self.usual.set(0);
+        }
+        let tail = self.cq.tail();
+        self.set_end(tail);
+        tail != self.cq.local_head()
+    }
 }
 
 /// Iterator over completions: the `user_data` of each request and what became of it.
@@ -188,51 +240,13 @@ pub struct Completions<'a> {
     reap: &'a mut Reap,
 }
 
-impl Completions<'_> {
-    /// Looks for more once all up to `end` are taken.
-    #[inline]
-    fn refill(&mut self, end: u64) -> bool {
-        if end == 0 {
-            // A forked child.
-            return false;
-        }
-        let tail = self.reap.cq.tail();
-        if tail == self.reap.cq.local_head() {
-            return self.reap.sq_flags.peek() & IORING_SQ_CQ_OVERFLOW != 0 && self.let_in();
-        }
-        self.reap.set_end(tail);
-        true
-    }
-
-    /// Makes the room that the kernel waits for, and lets in what it holds back.
-    #[cold]
-    fn let_in(&mut self) -> bool {
-        self.reap.publish();
-        if let Err(error) = self.reap.flush() {
-            self.reap.lost |= error.raw_os_error() == Some(libc::EBADR);
-            self.reap.deferred = error.raw_os_error();
-            self.reap.usual.set(0);
-        }
-        let tail = self.reap.cq.tail();
-        self.reap.set_end(tail);
-        tail != self.reap.cq.local_head()
-    }
-}
-
 /// In a forked child it ends at once.
 impl Iterator for Completions<'_> {
     type Item = (UserData, io::Result<u32>);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let end = self.end.get();
-        if self.reap.cq.position() >= end && !self.refill(end) {
-            return None;
-        }
-        // SAFETY: `end` is an observed tail, and ahead of the head, both just compared; in a forked child,
-        // where the ring is not mapped, it is zero.
-        let cqe = unsafe { self.reap.cq.take() };
-        Some((cqe.user_data, result(cqe.res)))
+        self.reap.next(self.end)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
