@@ -1,0 +1,177 @@
+//! Threads for what a kernel interface cannot do.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Backend, BackendKind, OWN, Threads};
+use crate::buffer::BufferPool;
+use crate::error::Error;
+use crate::file::RegisteredFile;
+use crate::request::{Action, FileRef, Request};
+
+/// Completion of the poll that says that the threads have something.
+const DONE_BY_THREADS: u64 = OWN + 1;
+
+/// Threads that help: such requests are few and slow, and a device does them one after the other.
+const HELPERS: usize = 2;
+
+/// A back end with threads for what it cannot do: discards and zeroing, and with kernel AIO `fallocate`.
+///
+/// The back end polls the threads' descriptor, so that one wait is enough for both. The threads are started when they are
+/// first needed.
+#[derive(Debug)]
+pub struct Assisted<B> {
+    main: B,
+    threads: Option<Threads>,
+    /// Requests that the threads have.
+    helping: usize,
+    /// Whether the poll is in flight.
+    polled: bool,
+}
+
+impl<B: Backend> Assisted<B> {
+    /// Takes a back end with room for one request more than are asked of this.
+    pub fn new(main: B) -> Self {
+        Self { main, threads: None, helping: 0, polled: false }
+    }
+
+    #[cold]
+    unsafe fn add_to_threads(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
+        let threads = match &mut self.threads {
+            Some(threads) => threads,
+            none => none.insert(Threads::new(HELPERS).map_err(Error::Kernel)?),
+        };
+        // SAFETY: the caller's contract.
+        unsafe { threads.add(request, user_data) }?;
+        self.helping += 1;
+        Ok(())
+    }
+
+    /// Starts what the threads have, and has the back end wait for it, too.
+    #[inline]
+    fn prepare(&mut self) -> Result<(), Error> {
+        if self.helping == 0 { Ok(()) } else { self.prepare_threads() }
+    }
+
+    #[cold]
+    fn prepare_threads(&mut self) -> Result<(), Error> {
+        let Some(threads) = &mut self.threads else { return Ok(()) };
+        threads.submit()?;
+        if !self.polled {
+            let file = FileRef { fd: threads.as_fd(), registration: None };
+            let request = Request { file, action: Action::Poll { events: libc::POLLIN } };
+            // SAFETY: the descriptor is open for as long as the threads are there, which end after the back end.
+            unsafe { self.main.add(request, DONE_BY_THREADS) }?;
+            self.polled = true;
+        }
+        Ok(())
+    }
+
+    fn next_of_threads(&mut self) -> Option<(u64, io::Result<u32>)> {
+        let done = self.threads.as_mut()?.next();
+        self.helping -= usize::from(done.is_some());
+        done
+    }
+}
+
+// SAFETY: a request is with one of the two back ends, which keep the rules; the poll has a `user_data` of our own.
+unsafe impl<B: Backend> Backend for Assisted<B> {
+    #[inline(always)]
+    unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
+        let cannot = match request.action {
+            Action::Discard { .. } | Action::WriteZeroes { .. } => true,
+            Action::Allocate { .. } => self.main.kind() == BackendKind::Aio,
+            _ => false,
+        };
+        if cannot {
+            // SAFETY: this fn's contract.
+            unsafe { self.add_to_threads(request, user_data) }
+        } else {
+            // SAFETY: this fn's contract.
+            unsafe { self.main.add(request, user_data) }
+        }
+    }
+
+    fn submit(&mut self) -> Result<(), Error> {
+        self.prepare()?;
+        self.main.submit()
+    }
+
+    #[inline]
+    fn wait(&mut self, nr: usize) -> Result<(), Error> {
+        self.prepare()?;
+        // What the threads complete is not counted there.
+        self.main.wait(if self.helping == 0 { nr } else { nr.min(1) })
+    }
+
+    fn wait_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.prepare()?;
+        self.main.wait_timeout(timeout)
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<(u64, io::Result<u32>)> {
+        match self.main.next() {
+            None if self.helping > 0 => self.next_of_threads(),
+            next => next,
+        }
+    }
+
+    #[inline(always)]
+    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> R) -> Option<R> {
+        match self.main.next() {
+            Some((user_data, result)) => Some(make(user_data, result)),
+            None if self.helping > 0 => {
+                self.next_of_threads().map(|(user_data, result)| make(user_data, result))
+            }
+            None => None,
+        }
+    }
+
+    fn attend(&mut self, user_data: u64, result: io::Result<u32>) {
+        if user_data == DONE_BY_THREADS {
+            self.polled = false;
+        } else {
+            self.main.attend(user_data, result);
+        }
+    }
+
+    fn cancel(&mut self, user_data: u64) -> Result<(), Error> {
+        if let Some(threads) = &mut self.threads {
+            threads.cancel(user_data)?;
+        }
+        self.main.cancel(user_data)
+    }
+
+    fn kind(&self) -> BackendKind {
+        self.main.kind()
+    }
+
+    fn fallbacks(&self) -> u64 {
+        self.main.fallbacks() + self.threads.as_ref().map_or(0, Backend::fallbacks)
+    }
+
+    fn register_file(&mut self, file: Arc<OwnedFd>) -> RegisteredFile {
+        self.main.register_file(file)
+    }
+
+    fn register_buffers(&mut self, pool: &mut BufferPool) {
+        self.main.register_buffers(pool);
+    }
+
+    fn close(self) -> io::Result<()> {
+        let Self { main, threads, .. } = self;
+        // The threads' descriptor is open until the back end does not poll it any more.
+        let closed = main.close();
+        drop(threads);
+        closed
+    }
+}
+
+impl<B: Backend> AsFd for Assisted<B> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.main.as_fd()
+    }
+}

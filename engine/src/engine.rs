@@ -1,0 +1,524 @@
+//! [`Engine`]: operations in, operations out.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use static_assertions::assert_impl_all;
+
+use crate::backend::{AnyBackend, Backend, Choice, OWN};
+use crate::buffer::BufferPool;
+use crate::completion::{Completion, Completions};
+use crate::error::{Error, Rejected};
+use crate::file::RegisteredFile;
+use crate::operation::{Operation, Read};
+use crate::options::Options;
+use crate::request::Request;
+use crate::scope::{Scope, ScopedTable};
+use crate::slots::Slots;
+use crate::stats::Stats;
+use crate::verdict::{Verdict, cancelled, judge};
+
+/// Names an operation in flight; no other one of the same engine has the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id(pub(crate) u64);
+
+impl Id {
+    #[inline]
+    pub(crate) fn new(generation: u32, index: u32) -> Self {
+        Self(u64::from(generation) << 32 | u64::from(index))
+    }
+}
+
+/// Asynchronous file I/O without `unsafe`: takes operations that own their file and memory, and gives them back when they
+/// are done.
+///
+/// An engine is for one type of operation, `T`, and keeps up to as many of them in flight as its
+/// [options](Options) say, in a table that is made once: nothing is allocated on the way. They run in no particular order.
+/// An operation completes exactly once; one that is cut short is continued, one that was interrupted is tried again.
+///
+/// Dropping it ends everything in flight and waits until the kernel is done with the memory; [`close`](Self::close) does the same and
+/// says whether that could be had. Leaking anything at any time is sound: memory that the kernel may use is leaked along.
+///
+/// Another back end than those of this crate stands in with [`with_backend`](Self::with_backend).
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use std::sync::Arc;
+///
+/// use engine::operation::Read;
+/// use engine::Options;
+///
+/// let file = Arc::new(File::open("/proc/self/exe")?);
+/// let mut engine = Options::new(8).build()?;
+/// for block in 0..8 {
+///     engine.add(Read::new(file.clone(), vec![0; 512], block * 512))?;
+/// }
+/// for completion in engine.wait_nr(8)? {
+///     let read = completion.operation;
+///     println!("{} bytes at {}: {:?}…", completion.result?, read.offset, &read.buffer[..4]);
+/// }
+/// # std::io::Result::Ok(())
+/// ```
+pub struct Engine<T: Operation, B: Backend = AnyBackend> {
+    /// Dropped first, by hand: only then the kernel has let go of what is in `slots`.
+    pub(crate) backend: ManuallyDrop<B>,
+    pub(crate) slots: ManuallyDrop<Slots<T>>,
+    /// Something is in one of the next three.
+    pub(crate) attention: bool,
+    /// Completions that were taken on the way to others.
+    pub(crate) held: VecDeque<(u64, io::Result<u32>)>,
+    /// Operations whose next request the back end had no room for.
+    pub(crate) stalled: Vec<u64>,
+    /// What went wrong where no error could be returned.
+    pub(crate) failed: Option<io::Error>,
+    /// Of the operation that is being handed out, if it has failed.
+    pub(crate) error: Option<io::Error>,
+    pub(crate) scoped: ScopedTable,
+    choice: Choice,
+    pub(crate) counts: Counts,
+}
+
+/// Counters that are not derived.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) completed: u64,
+    pub(crate) retries: u64,
+    pub(crate) short_transfers: u64,
+}
+
+assert_impl_all!(Engine<Read<Arc<std::fs::File>, Vec<u8>>>: Send);
+
+impl<T: Operation> Engine<T> {
+    /// Makes an engine; see [`Options::build`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::build`].
+    pub fn new(options: &Options) -> io::Result<Self> {
+        options.build()
+    }
+
+    pub(crate) fn with_parts(backend: AnyBackend, choice: Choice, options: &Options) -> Self {
+        Self::from_parts(backend, choice, options)
+    }
+}
+
+impl<T: Operation, B: Backend> Engine<T, B> {
+    /// Makes an engine on a back end of the caller's, which has room for as many requests as the options say.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a depth out of range.
+    pub fn with_backend(backend: B, options: &Options) -> io::Result<Self> {
+        options.check()?;
+        let choice = Choice { kind: backend.kind(), passed: Vec::new() };
+        Ok(Self::from_parts(backend, choice, options))
+    }
+
+    fn from_parts(backend: B, choice: Choice, options: &Options) -> Self {
+        Self {
+            backend: ManuallyDrop::new(backend),
+            slots: ManuallyDrop::new(Slots::new(options.depth)),
+            attention: false,
+            held: VecDeque::new(),
+            stalled: Vec::new(),
+            failed: None,
+            error: None,
+            scoped: ScopedTable::default(),
+            choice,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Adds an operation, which starts with the next [`submit`](Self::submit) or wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Full`] if as many are in flight as there is room for, and what the back end says; the operation comes
+    /// back.
+    #[inline]
+    pub fn add(&mut self, operation: T) -> Result<Id, Rejected<T>> {
+        let Some(vacancy) = self.slots.vacancy() else {
+            return Err(Rejected { error: Error::Full, operation });
+        };
+        let mut placed = vacancy.place(operation);
+        let id = Id(placed.name());
+        // SAFETY: the operation guarantees what the request names (contract of `Operation`) while it is in its place,
+        // which it leaves only when its completion has been taken or the back end is closed. The name is new.
+        match unsafe { add_to(&mut *self.backend, placed.operation(), id.0) } {
+            Ok(()) => {
+                placed.commit();
+                Ok(id)
+            }
+            Err(error) => Err(Rejected { error, operation: placed.into_operation() }),
+        }
+    }
+
+    /// Starts what was added. Without it, the next wait does.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; nothing is lost by it.
+    pub fn submit(&mut self) -> io::Result<()> {
+        if self.attention {
+            self.attend()?;
+        }
+        Ok(self.backend.submit()?)
+    }
+
+    /// Starts what was added, and waits until at least one operation is done, if any is in flight.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; nothing is lost by it.
+    #[inline]
+    pub fn wait(&mut self) -> io::Result<Completions<'_, T, B>> {
+        self.wait_nr(1)
+    }
+
+    /// As [`wait`](Self::wait) for `nr` operations, or as many as are in flight if they are fewer: the iterator yields
+    /// that many, and waits itself should more be needed for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    #[inline]
+    pub fn wait_nr(&mut self, nr: usize) -> io::Result<Completions<'_, T, B>> {
+        let mut wanted = nr.min(self.slots.taken());
+        if self.attention {
+            self.attend()?;
+            wanted = wanted.saturating_sub(self.held.len());
+        }
+        if wanted > 0 {
+            self.backend.wait(wanted)?;
+        }
+        Ok(Completions::new(self, nr))
+    }
+
+    /// As [`wait`](Self::wait) for `timeout` at the most; then the iterator may be empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Completions<'_, T, B>> {
+        if self.attention {
+            self.attend()?;
+        }
+        // A deadline past what the clock can tell is none.
+        let deadline = Instant::now().checked_add(timeout);
+        if self.held.is_empty() && self.slots.taken() > 0 {
+            self.backend.wait_timeout(timeout)?;
+        }
+        Ok(Completions::with_deadline(self, deadline))
+    }
+
+    /// Starts what was added, and returns what is done, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn completions(&mut self) -> io::Result<Completions<'_, T, B>> {
+        self.submit()?;
+        Ok(Completions::new(self, 0))
+    }
+
+    /// Hands out completions until nothing is in flight.
+    ///
+    /// It waits as long as that takes: what never ends by itself, such as a poll, has to be [cancelled](Self::cancel)
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait); the completions so far have been handed out.
+    pub fn drain(&mut self, mut each: impl FnMut(Completion<T>)) -> io::Result<()> {
+        while self.in_flight() > 0 {
+            let before = self.counts.completed;
+            self.wait()?.for_each(&mut each);
+            if self.counts.completed == before && self.failed.is_none() {
+                // An operation whose own code panicked does not complete any more.
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks to end an operation early. It completes all the same, with `ECANCELED` if that was possible: polls always,
+    /// reads and writes of pipes and sockets on io_uring and threads, those of files only before they have begun.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says. An operation that is not in flight any more is none.
+    pub fn cancel(&mut self, id: Id) -> io::Result<()> {
+        let Some(slot) = self.slots.get_mut(id.0 as u32 as usize) else { return Ok(()) };
+        if slot.name() != id.0 {
+            return Ok(());
+        }
+        slot.progress_mut().cancelled = true;
+        Ok(self.backend.cancel(id.0)?)
+    }
+
+    /// As [`cancel`](Self::cancel) for all that is in flight.
+    ///
+    /// # Errors
+    ///
+    /// As [`cancel`](Self::cancel).
+    pub fn cancel_all(&mut self) -> io::Result<()> {
+        let ids: Vec<_> = self.slots.names().map(Id).collect();
+        ids.into_iter().try_for_each(|id| self.cancel(id))
+    }
+
+    /// Runs a closure that may use plain slices; see [`Scope`].
+    ///
+    /// # Errors
+    ///
+    /// What the closure returns; else the first error, or short count ([`io::ErrorKind::UnexpectedEof`]), of an operation whose result
+    /// nobody has asked for.
+    pub fn scope<'env, R>(
+        &mut self,
+        run: impl FnOnce(&Scope<'_, 'env, T, B>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        crate::scope::run(self, run)
+    }
+
+    /// Puts a file in the table of the ring, which spares the kernel the look-up of each operation (about a tenth of a small
+    /// cached read). Where there is no ring, or its 64 places are taken, the file is used as it is.
+    pub fn register_file(&mut self, file: impl Into<OwnedFd>) -> RegisteredFile {
+        self.backend.register_file(Arc::new(file.into()))
+    }
+
+    /// Makes a pool of `count` buffers of `size` bytes, registered with the ring where there is one and it has no pool yet.
+    #[must_use]
+    pub fn buffer_pool(&mut self, count: usize, size: usize) -> BufferPool {
+        let mut pool = BufferPool::new(count, size);
+        self.backend.register_buffers(&mut pool);
+        pool
+    }
+
+    /// Operations that were added and not handed out yet.
+    #[inline]
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.slots.taken()
+    }
+
+    /// Operations that can be added now.
+    #[inline]
+    #[must_use]
+    pub fn space(&self) -> usize {
+        self.slots.len() - self.slots.taken()
+    }
+
+    /// Operations that may be in flight at once.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Which back end it runs on, and why not on a better one.
+    #[must_use]
+    pub fn backend(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            submitted: self.counts.completed + self.in_flight() as u64,
+            completed: self.counts.completed,
+            in_flight: self.in_flight(),
+            retries: self.counts.retries,
+            short_transfers: self.counts.short_transfers,
+            bounces: 0,
+            fallbacks: self.backend.fallbacks(),
+        }
+    }
+
+    /// Ends everything in flight as a drop does, and says whether the kernel has let go of all memory.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says. The memory of operations in flight is leaked then, since it may be used at any later time.
+    pub fn close(self) -> io::Result<()> {
+        ManuallyDrop::new(self).end()
+    }
+
+    /// Closes the back end and drops what was in flight, or leaks it. Nothing of `self` is used afterwards.
+    fn end(&mut self) -> io::Result<()> {
+        // SAFETY: called by `close`, which forgets `self`, or by `drop`: once.
+        let backend = unsafe { ManuallyDrop::take(&mut self.backend) };
+        let closed = backend.close();
+        if closed.is_ok() {
+            // SAFETY: as above.
+            let mut slots = unsafe { ManuallyDrop::take(&mut self.slots) };
+            slots.clear();
+        }
+        closed
+    }
+
+    /// Looks after what is not as usual.
+    #[cold]
+    pub(crate) fn attend(&mut self) -> io::Result<()> {
+        for id in std::mem::take(&mut self.stalled) {
+            self.request_next(id);
+        }
+        self.attention = !self.stalled.is_empty() || !self.held.is_empty();
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a completion that is not the whole transfer in one to its operation, and returns the result if that is done.
+    #[cold]
+    pub(crate) fn settle_other(
+        &mut self,
+        user_data: u64,
+        result: io::Result<u32>,
+    ) -> Option<(u64, io::Result<usize>)> {
+        let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else {
+            self.settle_foreign(user_data, result);
+            return None;
+        };
+        if slot.name() != user_data {
+            return None;
+        }
+        let mut progress = *slot.progress_mut();
+        // SAFETY: a name that is still right is of a place that is taken.
+        let request = unsafe { slot.operation() }.request();
+        let verdict = judge(&request, &mut progress, result);
+        *slot.progress_mut() = progress;
+        match verdict {
+            Verdict::Done(result) => return Some((user_data, result)),
+            Verdict::Rest => self.counts.short_transfers += 1,
+            Verdict::Again => self.counts.retries += 1,
+        }
+        self.request_next(user_data);
+        None
+    }
+
+    /// Makes the next request of an operation whose last one is over.
+    fn request_next(&mut self, user_data: u64) {
+        let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else { return };
+        let progress = *slot.progress_mut();
+        if progress.cancelled {
+            self.hold(user_data, Err(cancelled()));
+            return;
+        }
+        // SAFETY: the operation is in its place: its name is in the hands of the caller and not handed out.
+        let request = unsafe { slot.operation() }.request().rest(progress.done);
+        // SAFETY: as in `add`; the request before it is over.
+        match unsafe { add_request(&mut *self.backend, request, user_data) } {
+            Ok(()) => {}
+            Err(Error::Full) => {
+                self.stalled.push(user_data);
+                self.attention = true;
+            }
+            Err(error) => {
+                let error: io::Error = error.into();
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                self.hold(user_data, Err(io::Error::from_raw_os_error(errno)));
+            }
+        }
+    }
+
+    /// Keeps a completion for the next who asks.
+    pub(crate) fn hold(&mut self, user_data: u64, result: io::Result<u32>) {
+        self.held.push_back((user_data, result));
+        self.attention = true;
+    }
+
+    /// What has no place in the table.
+    pub(crate) fn settle_foreign(&mut self, user_data: u64, result: io::Result<u32>) {
+        if user_data >= OWN {
+            self.backend.attend(user_data, result);
+        } else {
+            crate::scope::settle(self, user_data, result);
+        }
+    }
+}
+
+/// Adds the operation's request, after a submit if there is no room before.
+///
+/// # Safety
+///
+/// As [`Backend::add`].
+#[inline(always)]
+pub(crate) unsafe fn add_to<B: Backend>(
+    backend: &mut B,
+    operation: &mut impl Operation,
+    user_data: u64,
+) -> Result<(), Error> {
+    // SAFETY: this fn's contract.
+    match unsafe { backend.add_operation(operation, user_data) } {
+        Err(Error::Full) => {
+            backend.submit()?;
+            // SAFETY: as above; it was not added.
+            unsafe { add_request(backend, operation.request(), user_data) }
+        }
+        other => other,
+    }
+}
+
+/// The same for a request.
+///
+/// # Safety
+///
+/// As [`Backend::add`].
+#[cold]
+pub(crate) unsafe fn add_request<B: Backend>(
+    backend: &mut B,
+    request: Request<'_>,
+    user_data: u64,
+) -> Result<(), Error> {
+    // SAFETY: this fn's contract.
+    match unsafe { backend.add(request, user_data) } {
+        Err(Error::Full) => {
+            backend.submit()?;
+            // SAFETY: as above; it was not added.
+            unsafe { backend.add(request, user_data) }
+        }
+        other => other,
+    }
+}
+
+/// Ends what is in flight, and waits until the kernel is done with its memory. If that cannot be had, it says so on standard error and
+/// leaks the memory.
+impl<T: Operation, B: Backend> Drop for Engine<T, B> {
+    fn drop(&mut self) {
+        let in_flight = self.in_flight();
+        if let Err(error) = self.end() {
+            // Nothing can be done about a failure to say it.
+            let _ = writeln!(
+                io::stderr(),
+                "engine: dropped with {in_flight} operations in flight that cannot be waited for ({error}): their \
+                 memory is leaked"
+            );
+        }
+    }
+}
+
+/// Readable when completions may be there: take them with [`completions`](Engine::completions) until there are none before waiting
+/// for it again.
+impl<T: Operation, B: Backend> AsFd for Engine<T, B> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.backend.as_fd()
+    }
+}
+
+impl<T: Operation, B: Backend> fmt::Debug for Engine<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("backend", &self.choice.kind)
+            .field("in_flight", &self.in_flight())
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,468 @@
+//! Plain slices as buffers, for as long as a closure runs.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::marker::PhantomData;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::process;
+
+use libc::{c_int, c_short, iovec};
+use uring::RwFlags;
+
+use crate::backend::{AnyBackend, Backend};
+use crate::engine::{Engine, Id, add_request};
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::request::{Action, FileRef, IoVecs, Request};
+use crate::slots::Progress;
+use crate::verdict::{Verdict, judge};
+
+/// Set in the index of names that belong to a scope.
+const SCOPED: u32 = 1 << 31;
+
+/// The requests of a scope.
+#[derive(Debug, Default)]
+pub(crate) struct ScopedTable {
+    entries: Vec<Entry>,
+    in_flight: usize,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    action: Raw,
+    fd: RawFd,
+    generation: u32,
+    progress: Progress,
+    /// Empty while the kernel has it.
+    result: Option<io::Result<usize>>,
+    /// The result has been asked for.
+    taken: bool,
+}
+
+/// What is asked for, without lifetimes: that of the scope is kept by the scope itself.
+#[derive(Debug)]
+enum Raw {
+    Transfer { read: bool, buffer: iovec, offset: u64, flags: RwFlags },
+    Vectored { read: bool, buffers: Vec<iovec>, offset: u64, flags: RwFlags },
+    Sync { data_only: bool },
+    Allocate { mode: c_int, offset: u64, len: u64 },
+    Discard { offset: u64, len: u64 },
+    WriteZeroes { offset: u64, len: u64, unmap: bool },
+    Poll { events: c_short },
+}
+
+// SAFETY: between scopes, when an engine can be moved, the addresses are of the past and not followed.
+unsafe impl Send for Raw {}
+// SAFETY: as above; nothing is followed through a shared reference.
+unsafe impl Sync for Raw {}
+
+impl Entry {
+    fn request(&self) -> Request<'_> {
+        let action = match self.action {
+            Raw::Transfer { read: true, buffer, offset, flags } => Action::Read {
+                ptr: buffer.iov_base.cast(),
+                len: buffer.iov_len,
+                offset,
+                flags,
+                registration: None,
+            },
+            Raw::Transfer { read: false, buffer, offset, flags } => Action::Write {
+                ptr: buffer.iov_base.cast_const().cast(),
+                len: buffer.iov_len,
+                offset,
+                flags,
+                registration: None,
+            },
+            Raw::Vectored { read, ref buffers, offset, flags } => {
+                let iovecs = IoVecs::new(buffers);
+                if read {
+                    Action::ReadVectored { iovecs, offset, flags }
+                } else {
+                    Action::WriteVectored { iovecs, offset, flags }
+                }
+            }
+            Raw::Sync { data_only } => Action::Sync { data_only },
+            Raw::Allocate { mode, offset, len } => Action::Allocate { mode, offset, len },
+            Raw::Discard { offset, len } => Action::Discard { offset, len },
+            Raw::WriteZeroes { offset, len, unmap } => Action::WriteZeroes { offset, len, unmap },
+            Raw::Poll { events } => Action::Poll { events },
+        };
+        // SAFETY: the file is borrowed for as long as the scope lasts, and a request is made only within.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        Request { file: FileRef { fd, registration: None }, action }
+    }
+
+    /// The result, as of an operation that was to be whole.
+    fn whole(self) -> io::Result<()> {
+        let len = self.request().transfer_len();
+        match (self.result, len) {
+            // Only in a forked child a scope ends with something in flight.
+            (None, _) => Err(Error::Forked.into()),
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(count)), Some(len)) if count < len => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Operations on plain borrowed memory; made by [`Engine::scope`].
+///
+/// Memory and files are borrowed for `'env`, which is longer than the closure runs, and all operations are over when
+/// [`Engine::scope`] returns or unwinds: so nothing can use a buffer while the kernel does. Each method returns a [`Ticket`], by
+/// which [`wait`](Self::wait) tells the result before the end of the scope.
+///
+/// ```
+/// use std::fs::File;
+/// use engine::{Options, operation::Never};
+///
+/// let file = File::open("/proc/self/exe")?;
+/// let (mut magic, mut class) = ([0; 4], [0; 1]);
+/// let mut engine = Options::new(8).build::<Never>()?;
+/// engine.scope(|s| {
+///     s.read_at(&file, &mut magic, 0)?;
+///     s.read_at(&file, &mut class, 4)?;
+///     Ok(())
+/// })?;
+/// assert_eq!(&magic, b"\x7fELF");
+/// # std::io::Result::Ok(())
+/// ```
+pub struct Scope<'a, 'env, T: Operation, B: Backend = AnyBackend> {
+    engine: RefCell<&'a mut Engine<T, B>>,
+    /// Neither shorter nor longer than it is: a shorter one would end before the scope does.
+    env: PhantomData<&'env mut &'env ()>,
+}
+
+/// Names an operation of a [`Scope`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(u64);
+
+/// Runs the closure, and then, whatever becomes of it, waits for what is in flight.
+pub(crate) fn run<'env, T: Operation, B: Backend, R>(
+    engine: &mut Engine<T, B>,
+    run: impl FnOnce(&Scope<'_, 'env, T, B>) -> io::Result<R>,
+) -> io::Result<R> {
+    let ending = Ending(engine);
+    let scope = Scope { engine: RefCell::new(&mut *ending.0), env: PhantomData };
+    let returned = run(&scope);
+    let table = ending.end();
+    let returned = returned?;
+    table.entries.into_iter().filter(|entry| !entry.taken).try_for_each(Entry::whole)?;
+    Ok(returned)
+}
+
+/// Ends the scope when it is dropped, by a panic also.
+struct Ending<'a, T: Operation, B: Backend>(&'a mut Engine<T, B>);
+
+impl<T: Operation, B: Backend> Ending<'_, T, B> {
+    /// Ends the scope and returns what was in it.
+    fn end(self) -> ScopedTable {
+        finish(self.0);
+        // The names of the next scope are others.
+        let generation = self.0.scoped.generation.wrapping_add(1);
+        mem::replace(&mut self.0.scoped, ScopedTable { generation, ..ScopedTable::default() })
+    }
+}
+
+impl<T: Operation, B: Backend> Drop for Ending<'_, T, B> {
+    fn drop(&mut self) {
+        finish(self.0);
+        self.0.scoped.entries.clear();
+    }
+}
+
+/// Waits until nothing of the scope is in flight. There is no returning before: the memory is about to be somebody else's.
+fn finish<T: Operation, B: Backend>(engine: &mut Engine<T, B>) {
+    while engine.scoped.in_flight > 0 {
+        let Err(error) = engine.pump() else { continue };
+        if matches!(error, Error::Forked) {
+            // The kernel writes the parent's memory, not this copy.
+            engine.scoped.in_flight = 0;
+            return;
+        }
+        let _ = writeln!(
+            io::stderr(),
+            "engine: a scope cannot wait for {} requests in flight ({error}), and cannot return while the kernel may use \
+             their memory: aborting",
+            engine.scoped.in_flight
+        );
+        process::abort();
+    }
+}
+
+/// Takes a completion to the request of a scope.
+pub(crate) fn settle<T: Operation, B: Backend>(
+    engine: &mut Engine<T, B>,
+    user_data: u64,
+    result: io::Result<u32>,
+) {
+    let index = (user_data as u32 & !SCOPED) as usize;
+    let Some(entry) = engine.scoped.entries.get_mut(index) else { return };
+    if entry.generation != (user_data >> 32) as u32 || entry.result.is_some() {
+        return;
+    }
+    let mut progress = entry.progress;
+    let verdict = judge(&entry.request(), &mut progress, result);
+    entry.progress = progress;
+    let done = match verdict {
+        Verdict::Done(result) => Some(result),
+        Verdict::Rest => {
+            engine.counts.short_transfers += 1;
+            None
+        }
+        Verdict::Again => {
+            engine.counts.retries += 1;
+            None
+        }
+    };
+    let done = done.or_else(|| {
+        let request = entry.request().rest(progress.done);
+        // SAFETY: memory and file are borrowed until the scope ends, which waits for this request; the one before it is
+        // over.
+        unsafe { add_request(&mut *engine.backend, request, user_data) }.err().map(|error| Err(error.into()))
+    });
+    if let Some(result) = done {
+        entry.result = Some(result);
+        engine.scoped.in_flight -= 1;
+    }
+}
+
+impl<T: Operation, B: Backend> Engine<T, B> {
+    /// Waits for a completion, whosesoever it is, and takes those of the scope to their requests.
+    fn pump(&mut self) -> Result<(), Error> {
+        self.backend.wait(1)?;
+        while let Some((user_data, result)) = self.backend.next() {
+            if user_data as u32 & SCOPED != 0 {
+                self.settle_foreign(user_data, result);
+            } else {
+                // The operation stays where it is until somebody asks.
+                self.hold(user_data, result);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'env, T: Operation, B: Backend> Scope<'_, 'env, T, B> {
+    /// Makes room and starts a request.
+    fn add(&self, fd: BorrowedFd<'env>, action: Raw) -> io::Result<Ticket> {
+        let engine = &mut **self.engine.borrow_mut();
+        let index = engine.scoped.entries.len() as u32;
+        let generation = engine.scoped.generation;
+        let id = Id::new(generation, index | SCOPED);
+        let progress = Progress::default();
+        let fd = fd.as_raw_fd();
+        let entry = Entry { action, fd, generation, progress, result: None, taken: false };
+        loop {
+            let in_backend = engine.scoped.in_flight + engine.slots.taken().saturating_sub(engine.held.len());
+            if in_backend >= engine.slots.len() && in_backend > 0 {
+                engine.pump()?;
+                continue;
+            }
+            // SAFETY: memory and file are borrowed for `'env`, so they are there, and the memory is nobody else's, until the
+            // scope is over, which waits for this request.
+            match unsafe { add_request(&mut *engine.backend, entry.request(), id.0) } {
+                Ok(()) => break,
+                Err(Error::Full) if in_backend > 0 => engine.pump()?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        engine.scoped.entries.push(entry);
+        engine.scoped.in_flight += 1;
+        Ok(Ticket(id.0))
+    }
+
+    /// Reads at an offset until the buffer is full or the file ends: `pread(2)`.
+    ///
+    /// # Errors
+    ///
+    /// What the back end says; the operation has not begun then.
+    pub fn read_at(&self, file: &'env impl AsFd, buffer: &'env mut [u8], offset: u64) -> io::Result<Ticket> {
+        let buffer = iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        self.add(file.as_fd(), Raw::Transfer { read: true, buffer, offset, flags: RwFlags::default() })
+    }
+
+    /// Writes all of the buffer at an offset: `pwrite(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn write_at(&self, file: &'env impl AsFd, buffer: &'env [u8], offset: u64) -> io::Result<Ticket> {
+        self.write_at_with(file, buffer, offset, RwFlags::default())
+    }
+
+    /// As [`write_at`](Self::write_at), with `RWF_*` flags: `pwritev2(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn write_at_with(
+        &self,
+        file: &'env impl AsFd,
+        buffer: &'env [u8],
+        offset: u64,
+        flags: RwFlags,
+    ) -> io::Result<Ticket> {
+        let buffer = iovec { iov_base: buffer.as_ptr().cast_mut().cast(), iov_len: buffer.len() };
+        self.add(file.as_fd(), Raw::Transfer { read: false, buffer, offset, flags })
+    }
+
+    /// Reads at an offset into several buffers, one after the other, until they are full or the file ends: `preadv(2)`; at most 1024 of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn read_vectored_at<'b: 'env>(
+        &self,
+        file: &'env impl AsFd,
+        buffers: &'env mut [IoSliceMut<'b>],
+        offset: u64,
+    ) -> io::Result<Ticket> {
+        let buffers = buffers
+            .iter_mut()
+            .map(|buffer| iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
+        let buffers = buffers.collect();
+        self.add(file.as_fd(), Raw::Vectored { read: true, buffers, offset, flags: RwFlags::default() })
+    }
+
+    /// Writes all of several buffers at an offset, one after the other: `pwritev(2)`; at most 1024 of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn write_vectored_at(
+        &self,
+        file: &'env impl AsFd,
+        buffers: &'env [IoSlice<'env>],
+        offset: u64,
+    ) -> io::Result<Ticket> {
+        let buffers = buffers
+            .iter()
+            .map(|buffer| iovec { iov_base: buffer.as_ptr().cast_mut().cast(), iov_len: buffer.len() })
+            .collect();
+        self.add(file.as_fd(), Raw::Vectored { read: false, buffers, offset, flags: RwFlags::default() })
+    }
+
+    /// Makes what was written durable: `fsync(2)`. It covers writes that were [waited for](Self::wait).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn fsync(&self, file: &'env impl AsFd) -> io::Result<Ticket> {
+        self.add(file.as_fd(), Raw::Sync { data_only: false })
+    }
+
+    /// As [`fsync`](Self::fsync), with only the metadata that reading the data back takes: `fdatasync(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn fdatasync(&self, file: &'env impl AsFd) -> io::Result<Ticket> {
+        self.add(file.as_fd(), Raw::Sync { data_only: true })
+    }
+
+    /// Allocates space, punches holes, …: `fallocate(2)`; see [`Allocate`](crate::operation::Allocate).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn allocate(&self, file: &'env impl AsFd, mode: c_int, offset: u64, len: u64) -> io::Result<Ticket> {
+        self.add(file.as_fd(), Raw::Allocate { mode, offset, len })
+    }
+
+    /// Gives up a range; see [`Discard`](crate::operation::Discard).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn discard(&self, file: &'env impl AsFd, offset: u64, len: u64) -> io::Result<Ticket> {
+        self.add(file.as_fd(), Raw::Discard { offset, len })
+    }
+
+    /// Zeroes a range; see [`WriteZeroes`](crate::operation::WriteZeroes).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn write_zeroes(
+        &self,
+        file: &'env impl AsFd,
+        offset: u64,
+        len: u64,
+        unmap: bool,
+    ) -> io::Result<Ticket> {
+        self.add(file.as_fd(), Raw::WriteZeroes { offset, len, unmap })
+    }
+
+    /// Waits once until something can be done with a file: `poll(2)`. [Cancel](Self::cancel) it, or wait for it: the scope does not end before
+    /// it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    pub fn poll(&self, file: &'env impl AsFd, events: c_short) -> io::Result<Ticket> {
+        self.add(file.as_fd(), Raw::Poll { events })
+    }
+
+    /// Waits for one operation, and returns its result: bytes, the mask of a poll, or 0.
+    ///
+    /// # Errors
+    ///
+    /// That of the operation; [`io::ErrorKind::InvalidInput`] for a ticket that is not of this scope or was asked for before.
+    pub fn wait(&self, ticket: Ticket) -> io::Result<usize> {
+        let engine = &mut **self.engine.borrow_mut();
+        let index = (ticket.0 as u32 & !SCOPED) as usize;
+        loop {
+            let entry = engine.scoped.entries.get_mut(index);
+            let Some(entry) =
+                entry.filter(|entry| entry.generation == (ticket.0 >> 32) as u32 && !entry.taken)
+            else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            if let Some(result) = entry.result.take() {
+                entry.result = Some(Ok(0));
+                entry.taken = true;
+                return result;
+            }
+            engine.pump()?;
+        }
+    }
+
+    /// Waits for all operations so far. Those whose results were not asked for have to be whole.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says. Errors of operations are told by [`wait`](Self::wait) and at the end of the scope.
+    pub fn wait_all(&self) -> io::Result<()> {
+        let engine = &mut **self.engine.borrow_mut();
+        while engine.scoped.in_flight > 0 {
+            engine.pump()?;
+        }
+        Ok(())
+    }
+
+    /// Asks to end an operation early; see [`Engine::cancel`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn cancel(&self, ticket: Ticket) -> io::Result<()> {
+        let engine = &mut **self.engine.borrow_mut();
+        let index = (ticket.0 as u32 & !SCOPED) as usize;
+        let Some(entry) = engine.scoped.entries.get_mut(index) else { return Ok(()) };
+        if entry.generation != (ticket.0 >> 32) as u32 || entry.result.is_some() {
+            return Ok(());
+        }
+        entry.progress.cancelled = true;
+        Ok(engine.backend.cancel(ticket.0)?)
+    }
+}
+
+impl<T: Operation, B: Backend> fmt::Debug for Scope<'_, '_, T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}

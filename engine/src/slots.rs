@@ -1,0 +1,229 @@
+//! The operations in flight.
+
+use std::mem::MaybeUninit;
+
+/// One place.
+pub(crate) struct Slot<T> {
+    /// Invariant: initialised while the place is taken.
+    operation: MaybeUninit<T>,
+    /// The generation, which counts how often the place was taken and left and is odd while it is taken, and the index.
+    name: u64,
+    /// Whether `progress` says anything. Most operations are over with one whole transfer, and it does not.
+    touched: bool,
+    progress: Progress,
+}
+
+/// One generation.
+const NEXT: u64 = 1 << 32;
+
+/// How far an operation has come that is not over with one whole transfer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Bytes transferred by requests that are over; of what is no transfer, the result in the end.
+    pub(crate) done: usize,
+    /// How often in a row the kernel has said to try again.
+    pub(crate) tries: u16,
+    pub(crate) cancelled: bool,
+    /// It is over and has failed.
+    pub(crate) failed: bool,
+}
+
+impl<T> Slot<T> {
+    #[inline]
+    pub(crate) fn name(&self) -> u64 {
+        self.name
+    }
+
+    pub(crate) fn is_taken(&self) -> bool {
+        self.name & NEXT != 0
+    }
+
+    /// Gives the place a new name, as if it had been left and taken again.
+    #[inline]
+    pub(crate) fn rename(&mut self) -> u64 {
+        self.name = self.name.wrapping_add(2 * NEXT);
+        self.touched = false;
+        self.name
+    }
+
+    /// How far the operation has come, if it is not simply in flight, or over as a whole.
+    #[inline]
+    pub(crate) fn progress(&self) -> Option<&Progress> {
+        self.touched.then_some(&self.progress)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn progress_mut(&mut self) -> &mut Progress {
+        if !self.touched {
+            self.touched = true;
+            self.progress = Progress::default();
+        }
+        &mut self.progress
+    }
+
+    /// The operation.
+    ///
+    /// # Safety
+    ///
+    /// The place [is taken](Self::is_taken).
+    #[inline]
+    pub(crate) unsafe fn operation(&mut self) -> &mut T {
+        // SAFETY: this fn's contract and the field's invariant.
+        unsafe { self.operation.assume_init_mut() }
+    }
+}
+
+/// A table of as many places as operations may be in flight. Nothing is allocated after it is made.
+pub(crate) struct Slots<T> {
+    all: Box<[Slot<T>]>,
+    /// Invariant: the indices of the places that are not taken, each once, but for one that is being
+    /// [placed](Self::place).
+    free: Vec<u32>,
+}
+
+impl<T> Slots<T> {
+    pub(crate) fn new(count: usize) -> Self {
+        let slot = |index| Slot {
+            operation: MaybeUninit::uninit(),
+            name: u64::from(index),
+            touched: false,
+            progress: Progress::default(),
+        };
+        // A count fits 32 bits: `Options` sees to that. From the top, so that the first is taken first.
+        Self { all: (0..count as u32).map(slot).collect(), free: (0..count as u32).rev().collect() }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    #[inline]
+    pub(crate) fn taken(&self) -> usize {
+        self.all.len() - self.free.len()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Slot<T>> {
+        self.all.get_mut(index)
+    }
+
+    /// The place that the next operation gets, if there is one.
+    #[inline]
+    pub(crate) fn vacancy(&mut self) -> Option<Vacancy<'_, T>> {
+        let &index = self.free.last()?;
+        Some(Vacancy { slot: &mut self.all[index as usize], free: &mut self.free })
+    }
+
+    /// Takes the operation out of a place and frees that.
+    ///
+    /// # Safety
+    ///
+    /// The place is taken.
+    #[inline]
+    pub(crate) unsafe fn take(&mut self, index: usize) -> T {
+        let slot = &mut self.all[index];
+        slot.name = slot.name.wrapping_add(NEXT);
+        self.free.push(index as u32);
+        // SAFETY: it was taken (this fn's contract), so it is initialised (the field's invariant), and is not any more.
+        unsafe { slot.operation.assume_init_read() }
+    }
+
+    /// Takes all operations out.
+    pub(crate) fn clear(&mut self) {
+        for index in 0..self.all.len() {
+            if self.all[index].is_taken() {
+                // SAFETY: just asked.
+                drop(unsafe { self.take(index) });
+            }
+        }
+    }
+
+    /// The names of the places that are taken.
+    pub(crate) fn names(&self) -> impl Iterator<Item = u64> + '_ {
+        self.all.iter().filter(|slot| slot.is_taken()).map(|slot| slot.name)
+    }
+}
+
+/// A free place.
+pub(crate) struct Vacancy<'a, T> {
+    slot: &'a mut Slot<T>,
+    free: &'a mut Vec<u32>,
+}
+
+impl<'a, T> Vacancy<'a, T> {
+    /// Puts an operation there, and does not take the place yet. If the caller panics meanwhile, the operation is leaked.
+    #[inline]
+    pub(crate) fn place(self, operation: T) -> Placed<'a, T> {
+        self.slot.operation.write(operation);
+        Placed(self)
+    }
+}
+
+/// A place with an operation, not yet taken.
+pub(crate) struct Placed<'a, T>(Vacancy<'a, T>);
+
+impl<T> Placed<'_, T> {
+    #[inline]
+    pub(crate) fn operation(&mut self) -> &mut T {
+        // SAFETY: `place` has just written it.
+        unsafe { self.0.slot.operation.assume_init_mut() }
+    }
+
+    /// What the place will be called.
+    #[inline]
+    pub(crate) fn name(&self) -> u64 {
+        self.0.slot.name.wrapping_add(NEXT)
+    }
+
+    /// Takes the place.
+    #[inline]
+    pub(crate) fn commit(self) {
+        let Vacancy { slot, free, .. } = self.0;
+        slot.name = slot.name.wrapping_add(NEXT);
+        slot.touched = false;
+        free.pop();
+    }
+
+    /// Leaves it free.
+    pub(crate) fn into_operation(self) -> T {
+        // SAFETY: `place` has written it; the place is free and will be written anew.
+        unsafe { self.0.slot.operation.assume_init_read() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[test]
+    fn a_place_has_a_new_name_each_time() {
+        let mut slots = Slots::new(2);
+        let mut names = Vec::new();
+        for round in 0..4 {
+            let placed = slots.vacancy().unwrap().place(round);
+            names.push(placed.name());
+            placed.commit();
+            // SAFETY: it has just been taken.
+            assert_eq!(unsafe { slots.take(0) }, round);
+        }
+        assert_eq!(names, [1, 3, 5, 7].map(|generation| generation * NEXT));
+    }
+
+    #[test]
+    fn a_full_table_has_no_place_and_clears_to_the_last() {
+        let tracker = Rc::new(());
+        let mut slots = Slots::new(3);
+        for _ in 0..3 {
+            slots.vacancy().unwrap().place(tracker.clone()).commit();
+        }
+        assert!(slots.vacancy().is_none());
+        assert_eq!((slots.taken(), Rc::strong_count(&tracker)), (3, 4));
+        slots.clear();
+        assert_eq!((slots.taken(), Rc::strong_count(&tracker)), (0, 1));
+        let refused = slots.vacancy().unwrap().place(tracker.clone()).into_operation();
+        assert_eq!((slots.taken(), Rc::strong_count(&refused)), (0, 2));
+    }
+}
