@@ -1,0 +1,1 @@
+//! The driver: callbacks, merging, chains, shutdown.

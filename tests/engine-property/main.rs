@@ -1,0 +1,1 @@
+//! Random operations, faults and cancellations on all back ends against a model.

@@ -1,0 +1,1 @@
+//! The engine on all of its back ends.

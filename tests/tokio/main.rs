@@ -1,0 +1,1 @@
+//! Futures on Tokio, and sources that submit for themselves.
