@@ -10,7 +10,7 @@ use crate::backend::{AnyBackend, Backend};
 use crate::engine::{Engine, Id, add_to};
 use crate::error::Rejected;
 use crate::operation::Operation;
-use crate::slots::{Progress, Slot, Slots};
+use crate::slots::Slot;
 
 /// An operation that is over, and what became of it.
 #[derive(Debug)]
@@ -23,29 +23,6 @@ pub struct Completion<T> {
     pub result: io::Result<usize>,
     /// Bytes transferred, also before an error.
     pub transferred: usize,
-}
-
-/// What a completion of the back end is.
-enum Settled<T> {
-    /// The usual one: the whole transfer of a live operation in one.
-    Whole { slot: NonNull<Slot<T>>, count: usize },
-    /// Anything else.
-    Other { user_data: u64, result: io::Result<u32> },
-}
-
-impl<T: Operation> Settled<T> {
-    #[inline]
-    fn new(slots: &mut Slots<T>, user_data: u64, result: io::Result<u32>) -> Self {
-        if let Ok(count) = result
-            && let Some(slot) = slots.get_mut(user_data as u32 as usize)
-            && slot.name() == user_data
-            // SAFETY: a name that is still right is of a place that is taken.
-            && unsafe { slot.operation() }.transfer_len() == Some(count as usize)
-        {
-            return Self::Whole { slot: slot.into(), count: count as usize };
-        }
-        Self::Other { user_data, result }
-    }
 }
 
 /// Iterator over operations that are done.
@@ -99,30 +76,27 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
     /// ```
     #[inline(always)]
     pub fn next_done(&mut self) -> Option<Done<'_, T, B>> {
+        match self.engine.next_whole() {
+            // SAFETY: the place of a live operation, which is transferred whole.
+            Some((slot, count)) => Some(unsafe { Done::new(self.engine, slot, count) }),
+            None => self.next_other(),
+        }
+    }
+
+    /// As [`next_done`](Self::next_done), for what is not as usual.
+    #[cold]
+    #[inline(never)]
+    fn next_other(&mut self) -> Option<Done<'_, T, B>> {
         loop {
-            let Engine { backend, slots, .. } = &mut *self.engine;
-            match backend.next_with(|user_data, result| Settled::new(slots, user_data, result)) {
-                Some(Settled::Whole { slot, count }) => {
-                    // SAFETY: the place of a live operation, which is transferred whole.
-                    return Some(unsafe { Done::new(self.engine, slot, count) });
-                }
-                Some(Settled::Other { user_data, result }) => {
-                    if let Some((user_data, result)) = self.engine.settle_other(user_data, result) {
-                        return Some(self.done_slowly(user_data, result));
-                    }
-                }
-                None if self.wanted() == 0 && !self.engine.attention => return None,
-                None => match self.look_further() {
-                    Further::Found(user_data, result) => return Some(self.done_slowly(user_data, result)),
-                    Further::More => {}
-                    Further::Nothing => return None,
-                },
+            match self.look_further() {
+                Further::Found(user_data, result) => return Some(self.done_slowly(user_data, result)),
+                Further::More => {}
+                Further::Nothing => return None,
             }
         }
     }
 
     /// Hands out what the engine has said is done.
-    #[cold]
     fn done_slowly(&mut self, user_data: u64, result: io::Result<usize>) -> Done<'_, T, B> {
         let slot =
             self.engine.slots.get_mut(user_data as u32 as usize).expect("the place of a live operation");
@@ -140,13 +114,12 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
         unsafe { Done::new(self.engine, slot, transferred) }
     }
 
-    /// Nothing is there any more but what was held back; waits, if that was not enough.
-    #[cold]
+    /// Looks at what was held back, and then at the back end; waits, if that was not enough.
     fn look_further(&mut self) -> Further {
         let wanted = self.wanted();
         let engine = &mut *self.engine;
-        if let Some((user_data, result)) = engine.held.pop_front() {
-            let settled = engine.settle_other(user_data, result);
+        if let Some((user_data, result)) = engine.held.pop_front().or_else(|| engine.backend.next()) {
+            let settled = engine.settle(user_data, result);
             return settled.map_or(Further::More, |(user_data, result)| Further::Found(user_data, result));
         }
         let wanted = wanted.min(engine.in_flight());
@@ -233,19 +206,11 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     /// Why it failed; a second time, only the errno of that.
     #[inline]
     pub fn result(&mut self) -> io::Result<usize> {
-        match self.slot().progress() {
-            None => Ok(self.operation().transfer_len().unwrap_or(0)),
-            Some(Progress { failed: true, .. }) => Err(self.error()),
-            Some(progress) => Ok(progress.done),
+        if self.slot().is_touched() {
+            // SAFETY: a place of the table, which is borrowed with the engine (the type's invariant).
+            return self.engine.result_of(unsafe { self.slot.as_ref() }.progress());
         }
-    }
-
-    #[cold]
-    fn error(&mut self) -> io::Error {
-        let error = self.engine.error.take().unwrap_or_else(|| io::ErrorKind::Other.into());
-        let errno = error.raw_os_error();
-        self.engine.error = Some(errno.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
-        error
+        Ok(self.operation().transfer_len().unwrap_or(0))
     }
 
     /// Bytes transferred, also before an error.
@@ -253,7 +218,7 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     pub fn transferred(&mut self) -> usize {
         let whole = self.operation().transfer_len();
         // What is no transfer has a result that is not one of bytes.
-        whole.map_or(0, |whole| self.slot().progress().map_or(whole, |progress| progress.done))
+        whole.map_or(0, |whole| if self.slot().is_touched() { self.slot().progress().done } else { whole })
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use crate::operation::{Operation, Read};
 use crate::options::Options;
 use crate::request::Request;
 use crate::scope::{Scope, ScopedTable};
-use crate::slots::Slots;
+use crate::slots::{Progress, Slot, Slots};
 use crate::stats::Stats;
 use crate::verdict::{Verdict, cancelled, judge};
 
@@ -376,9 +377,36 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         }
     }
 
-    /// Takes a completion that is not the whole transfer in one to its operation, and returns the result if that is done.
-    #[cold]
-    pub(crate) fn settle_other(
+    /// Takes the next completion, if it is the usual one: the whole transfer of a live operation in one, whose place and bytes are
+    /// returned. Any other is held.
+    #[inline(always)]
+    pub(crate) fn next_whole(&mut self) -> Option<(NonNull<Slot<T>>, usize)> {
+        let Self { backend, slots, held, attention, .. } = self;
+        let next = backend.next_with(|user_data, result| match result {
+            Ok(count) => {
+                if let Some(slot) = slots.get_mut(user_data as u32 as usize)
+                    && slot.name() == user_data
+                    // SAFETY: a name that is still right is of a place that is taken.
+                    && unsafe { slot.operation() }.transfer_len() == Some(count as usize)
+                {
+                    return Some((NonNull::from(slot), count as usize));
+                }
+                hold_count(held, attention, user_data, count);
+                None
+            }
+            Err(error) => {
+                hold_error(held, attention, user_data, error);
+                None
+            }
+        });
+        match next {
+            Some(whole) => whole,
+            None => None,
+        }
+    }
+
+    /// Takes a completion to its operation, and returns the result if that is done.
+    pub(crate) fn settle(
         &mut self,
         user_data: u64,
         result: io::Result<u32>,
@@ -402,6 +430,20 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         }
         self.request_next(user_data);
         None
+    }
+
+    /// The result of the operation that is being handed out, which has come so far; of an error, the second time only the
+    /// errno.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn result_of(&mut self, progress: Progress) -> io::Result<usize> {
+        if !progress.failed {
+            return Ok(progress.done);
+        }
+        let error = self.error.take().unwrap_or_else(|| io::ErrorKind::Other.into());
+        let errno = error.raw_os_error();
+        self.error = Some(errno.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
+        Err(error)
     }
 
     /// Makes the next request of an operation whose last one is over.
@@ -445,6 +487,23 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     }
 }
 
+/// What was taken on the way to others.
+type Held = VecDeque<(u64, io::Result<u32>)>;
+
+#[cold]
+#[inline(never)]
+fn hold_count(held: &mut Held, attention: &mut bool, user_data: u64, count: u32) {
+    held.push_back((user_data, Ok(count)));
+    *attention = true;
+}
+
+#[cold]
+#[inline(never)]
+fn hold_error(held: &mut Held, attention: &mut bool, user_data: u64, error: io::Error) {
+    held.push_back((user_data, Err(error)));
+    *attention = true;
+}
+
 /// Adds the operation's request, after a submit if there is no room before.
 ///
 /// # Safety
@@ -457,14 +516,11 @@ pub(crate) unsafe fn add_to<B: Backend>(
     user_data: u64,
 ) -> Result<(), Error> {
     // SAFETY: this fn's contract.
-    match unsafe { backend.add_operation(operation, user_data) } {
-        Err(Error::Full) => {
-            backend.submit()?;
-            // SAFETY: as above; it was not added.
-            unsafe { add_request(backend, operation.request(), user_data) }
-        }
-        other => other,
+    if unsafe { backend.add_usual(operation, user_data) } {
+        return Ok(());
     }
+    // SAFETY: as above; it was not added.
+    unsafe { add_request(backend, operation.request(), user_data) }
 }
 
 /// The same for a request.
@@ -472,7 +528,7 @@ pub(crate) unsafe fn add_to<B: Backend>(
 /// # Safety
 ///
 /// As [`Backend::add`].
-#[cold]
+#[inline(never)]
 pub(crate) unsafe fn add_request<B: Backend>(
     backend: &mut B,
     request: Request<'_>,

@@ -46,10 +46,15 @@ impl<T> Slot<T> {
         self.name
     }
 
-    /// How far the operation has come, if it is not simply in flight, or over as a whole.
+    /// Whether the operation is neither simply in flight nor over as a whole.
     #[inline]
-    pub(crate) fn progress(&self) -> Option<&Progress> {
-        self.touched.then_some(&self.progress)
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched
+    }
+
+    /// How far it has come, if it is [touched](Self::is_touched).
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// The same, to be changed.

@@ -9,6 +9,7 @@ use super::{Backend, BackendKind, OWN, Threads};
 use crate::buffer::BufferPool;
 use crate::error::Error;
 use crate::file::RegisteredFile;
+use crate::operation::Operation;
 use crate::request::{Action, FileRef, Request};
 
 /// Completion of the poll that says that the threads have something.
@@ -78,7 +79,6 @@ impl<B: Backend> Assisted<B> {
 
 // SAFETY: a request is with one of the two back ends, which keep the rules; the poll has a `user_data` of our own.
 unsafe impl<B: Backend> Backend for Assisted<B> {
-    #[inline(always)]
     unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
         let cannot = match request.action {
             Action::Discard { .. } | Action::WriteZeroes { .. } => true,
@@ -92,6 +92,12 @@ unsafe impl<B: Backend> Backend for Assisted<B> {
             // SAFETY: this fn's contract.
             unsafe { self.main.add(request, user_data) }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn add_usual(&mut self, operation: &mut impl Operation, user_data: u64) -> bool {
+        // SAFETY: this fn's contract.
+        unsafe { self.main.add_usual(operation, user_data) }
     }
 
     fn submit(&mut self) -> Result<(), Error> {

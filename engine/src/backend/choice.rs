@@ -102,29 +102,8 @@ macro_rules! each {
     };
 }
 
-/// The way of an operation through a ring becomes part of the caller's code; those through the others are calls, so that
-/// they take no registers from it.
-impl AnyBackend {
-    /// # Safety
-    ///
-    /// As [`Backend::add`].
-    #[inline(never)]
-    unsafe fn add_elsewhere(&mut self, operation: &mut impl Operation, user_data: u64) -> Result<(), Error> {
-        each!(&mut self.0, backend => {
-            // SAFETY: this fn's contract.
-            unsafe { backend.add_operation(operation, user_data) }
-        })
-    }
-
-    #[inline(never)]
-    fn next_elsewhere(&mut self) -> Option<(u64, io::Result<u32>)> {
-        each!(&mut self.0, backend => backend.next())
-    }
-}
-
 // SAFETY: each of them keeps the rules.
 unsafe impl Backend for AnyBackend {
-    #[inline(always)]
     unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
         each!(&mut self.0, backend => {
             // SAFETY: this fn's contract.
@@ -133,12 +112,11 @@ unsafe impl Backend for AnyBackend {
     }
 
     #[inline(always)]
-    unsafe fn add_operation(&mut self, operation: &mut impl Operation, user_data: u64) -> Result<(), Error> {
+    unsafe fn add_usual(&mut self, operation: &mut impl Operation, user_data: u64) -> bool {
         match &mut self.0 {
             // SAFETY: this fn's contract.
-            Any::Uring(backend) => unsafe { backend.add_operation(operation, user_data) },
-            // SAFETY: as above.
-            _ => unsafe { self.add_elsewhere(operation, user_data) },
+            Any::Uring(backend) => unsafe { backend.add_usual(operation, user_data) },
+            _ => false,
         }
     }
 
@@ -156,7 +134,6 @@ unsafe impl Backend for AnyBackend {
         each!(&mut self.0, backend => backend.wait_timeout(timeout))
     }
 
-    #[inline]
     fn next(&mut self) -> Option<(u64, io::Result<u32>)> {
         each!(&mut self.0, backend => backend.next())
     }
@@ -165,7 +142,7 @@ unsafe impl Backend for AnyBackend {
     fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> R) -> Option<R> {
         match &mut self.0 {
             Any::Uring(backend) => backend.next_with(make),
-            _ => self.next_elsewhere().map(|(user_data, result)| make(user_data, result)),
+            _ => self.next().map(|(user_data, result)| make(user_data, result)),
         }
     }
 

@@ -84,22 +84,18 @@ pub unsafe trait Backend: AsFd + Sized {
     /// `user_data` is below [`OWN`] and of no other request in flight.
     unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error>;
 
-    /// As [`add`](Self::add) of the operation's request.
+    /// Adds the operation's request if that takes nothing unusual, and says whether it did: else [`add`](Self::add) is to be
+    /// asked.
     ///
-    /// A back end that is one of several has the wording become part of each one's code, which then knows what kind of
-    /// request it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`add`](Self::add).
+    /// It becomes part of the caller's code, which is why a back end may have it: there the kind of request is known.
     ///
     /// # Safety
     ///
     /// As [`add`](Self::add).
     #[inline(always)]
-    unsafe fn add_operation(&mut self, operation: &mut impl Operation, user_data: u64) -> Result<(), Error> {
-        // SAFETY: this fn's contract.
-        unsafe { self.add(operation.request(), user_data) }
+    unsafe fn add_usual(&mut self, operation: &mut impl Operation, user_data: u64) -> bool {
+        let _ = (operation, user_data);
+        false
     }
 
     /// Starts what was queued, and looks for completions.

@@ -6,12 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use uring::{Fixed, Queued, RwFlags, Target, URingContext};
+use uring::{Fixed, Target, URingContext};
 
 use super::{Backend, BackendKind, OWN};
 use crate::buffer::BufferPool;
 use crate::error::Error;
 use crate::file::RegisteredFile;
+use crate::operation::Operation;
 use crate::registration::{Registration, RingId};
 use crate::request::{Action, Request};
 
@@ -63,45 +64,6 @@ impl Uring {
         })
     }
 
-    /// Adds a request on a descriptor or a place of the table.
-    ///
-    /// # Safety
-    ///
-    /// As [`Backend::add`].
-    #[inline(always)]
-    unsafe fn add_on(
-        &mut self,
-        target: impl Target,
-        action: Action<'_>,
-        user_data: u64,
-    ) -> Result<(), Error> {
-        let context = &mut self.context;
-        match action {
-            Action::Read { ptr, len, offset, flags, registration } => {
-                let offset = no_position(offset);
-                if flags.bits() == 0 && registration.is_none() {
-                    // SAFETY: this fn's contract.
-                    return added(unsafe { context.add_read(ptr, len, target, offset, user_data) });
-                }
-                let index = registration.and_then(|known| known.index_in(self.ring));
-                // SAFETY: this fn's contract.
-                unsafe { read_unusually(context, target, (ptr, len), index, offset, flags, user_data) }
-            }
-            Action::Write { ptr, len, offset, flags, registration } => {
-                let offset = no_position(offset);
-                if flags.bits() == 0 && registration.is_none() {
-                    // SAFETY: this fn's contract.
-                    return added(unsafe { context.add_write(ptr, len, target, offset, user_data) });
-                }
-                let index = registration.and_then(|known| known.index_in(self.ring));
-                // SAFETY: this fn's contract.
-                unsafe { write_unusually(context, target, (ptr, len), index, offset, flags, user_data) }
-            }
-            // SAFETY: this fn's contract.
-            action => unsafe { add_other(context, target, action, user_data) },
-        }
-    }
-
     /// Queues the cancellations that there was no room for.
     #[cold]
     fn cancel_late(&mut self) -> Result<(), Error> {
@@ -123,80 +85,42 @@ impl Uring {
     }
 }
 
-#[inline(always)]
-fn added(result: uring::Result<Queued<'_>>) -> Result<(), Error> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(error) => Err(refused(error)),
-    }
-}
-
-#[cold]
-fn refused(error: uring::Error) -> Error {
-    error.into()
-}
-
-/// A read with flags, or into registered memory.
+/// Adds a request on a descriptor or a place of the table of files.
 ///
 /// # Safety
 ///
 /// As [`Backend::add`].
-unsafe fn read_unusually(
+unsafe fn add_on(
     context: &mut URingContext,
-    target: impl Target,
-    (ptr, len): (*mut u8, usize),
-    index: Option<u32>,
-    offset: u64,
-    flags: RwFlags,
-    user_data: u64,
-) -> Result<(), Error> {
-    let queued = match index {
-        // SAFETY: this fn's contract.
-        None => unsafe { context.add_read(ptr, len, target, offset, user_data) }?,
-        // A table of buffers has at most 2¹⁴ places.
-        // SAFETY: as above.
-        Some(index) => unsafe { context.add_read_fixed(ptr, len, index as u16, target, offset, user_data) }?,
-    };
-    queued.rw_flags(flags);
-    Ok(())
-}
-
-/// A write with flags, or from registered memory.
-///
-/// # Safety
-///
-/// As [`Backend::add`].
-unsafe fn write_unusually(
-    context: &mut URingContext,
-    target: impl Target,
-    (ptr, len): (*const u8, usize),
-    index: Option<u32>,
-    offset: u64,
-    flags: RwFlags,
-    user_data: u64,
-) -> Result<(), Error> {
-    let queued = match index {
-        // SAFETY: this fn's contract.
-        None => unsafe { context.add_write(ptr, len, target, offset, user_data) }?,
-        // SAFETY: as above, and as for reads.
-        Some(index) => unsafe { context.add_write_fixed(ptr, len, index as u16, target, offset, user_data) }?,
-    };
-    queued.rw_flags(flags);
-    Ok(())
-}
-
-/// What is no read or write of one buffer.
-///
-/// # Safety
-///
-/// As [`Backend::add`].
-unsafe fn add_other(
-    context: &mut URingContext,
+    ring: RingId,
     target: impl Target,
     action: Action<'_>,
     user_data: u64,
-) -> Result<(), Error> {
+) -> uring::Result<()> {
+    // A table of buffers has at most 2¹⁴ places.
+    let place =
+        |known: Option<Registration>| known.and_then(|known| known.index_in(ring)).map(|index| index as u16);
     match action {
+        Action::Read { ptr, len, offset, flags, registration } => {
+            let offset = no_position(offset);
+            let queued = match place(registration) {
+                // SAFETY: this fn's contract.
+                None => unsafe { context.add_read(ptr, len, target, offset, user_data) },
+                // SAFETY: as above.
+                Some(index) => unsafe { context.add_read_fixed(ptr, len, index, target, offset, user_data) },
+            };
+            queued?.rw_flags(flags);
+        }
+        Action::Write { ptr, len, offset, flags, registration } => {
+            let offset = no_position(offset);
+            let queued = match place(registration) {
+                // SAFETY: this fn's contract.
+                None => unsafe { context.add_write(ptr, len, target, offset, user_data) },
+                // SAFETY: as above.
+                Some(index) => unsafe { context.add_write_fixed(ptr, len, index, target, offset, user_data) },
+            };
+            queued?.rw_flags(flags);
+        }
         Action::ReadVectored { iovecs, offset, flags } => {
             let offset = no_position(offset);
             // SAFETY: this fn's contract.
@@ -217,8 +141,8 @@ unsafe fn add_other(
         }
         // SAFETY: this fn's contract.
         Action::Poll { events } => unsafe { context.add_poll_fd(target, events, user_data) }?,
-        Action::Read { .. } | Action::Write { .. } | Action::Discard { .. } | Action::WriteZeroes { .. } => {
-            unreachable!("done by `add_on`, and by the threads of `Assisted`")
+        Action::Discard { .. } | Action::WriteZeroes { .. } => {
+            unreachable!("`Assisted` has these done by threads")
         }
     }
     Ok(())
@@ -235,14 +159,33 @@ fn no_position(offset: u64) -> u64 {
 // kernel is done with the memory; vectors are copied to the queue; `close` says whether the kernel has let go. Requests of
 // our own have `CANCELLED`.
 unsafe impl Backend for Uring {
-    #[inline(always)]
     unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
+        let (ring, context) = (self.ring, &mut self.context);
         let Request { file, action } = request;
-        match file.registration.and_then(|registration| registration.index_in(self.ring)) {
+        match file.registration.and_then(|registration| registration.index_in(ring)) {
             // SAFETY: this fn's contract.
-            None => unsafe { self.add_on(file.fd, action, user_data) },
+            None => unsafe { add_on(context, ring, file.fd, action, user_data) }?,
             // SAFETY: as above.
-            Some(index) => unsafe { self.add_on(Fixed(index), action, user_data) },
+            Some(index) => unsafe { add_on(context, ring, Fixed(index), action, user_data) }?,
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    unsafe fn add_usual(&mut self, operation: &mut impl Operation, user_data: u64) -> bool {
+        let Request { file, action } = operation.request();
+        let context = &mut self.context;
+        match action {
+            _ if file.registration.is_some() => false,
+            Action::Read { ptr, len, offset, flags, registration: None } if flags.bits() == 0 => {
+                // SAFETY: this fn's contract.
+                unsafe { context.add_read(ptr, len, file.fd, no_position(offset), user_data) }.is_ok()
+            }
+            Action::Write { ptr, len, offset, flags, registration: None } if flags.bits() == 0 => {
+                // SAFETY: this fn's contract.
+                unsafe { context.add_write(ptr, len, file.fd, no_position(offset), user_data) }.is_ok()
+            }
+            _ => false,
         }
     }
 

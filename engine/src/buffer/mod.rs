@@ -138,6 +138,35 @@ unsafe impl IoBufMut for Box<[u8]> {
     unsafe fn set_init(&mut self, _count: usize) {}
 }
 
+// SAFETY: as for `Box<[u8]>`.
+unsafe impl<const N: usize> IoBuf for Box<[u8; N]> {
+    #[inline]
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    #[inline]
+    fn bytes_init(&self) -> usize {
+        N
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<const N: usize> IoBufMut for Box<[u8; N]> {
+    #[inline]
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut_ptr()
+    }
+
+    #[inline]
+    fn bytes_total(&self) -> usize {
+        N
+    }
+
+    #[inline]
+    unsafe fn set_init(&mut self, _count: usize) {}
+}
+
 /// Declares buffers that are only read: shared bytes that never change.
 macro_rules! shared_bytes {
     ($($type:ty),*) => {$(
