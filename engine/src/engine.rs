@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use static_assertions::assert_impl_all;
 
 use crate::backend::{AnyBackend, Backend, Choice, OWN};
+use crate::bounce::{BOUNCED, Bounces};
 use crate::buffer::BufferPool;
 use crate::completion::{Completion, Completions};
 use crate::error::{Error, Rejected};
@@ -19,7 +20,7 @@ use crate::file::RegisteredFile;
 use crate::operation::{Operation, Read};
 use crate::options::Options;
 use crate::request::Request;
-use crate::scope::{Scope, ScopedTable};
+use crate::scope::{SCOPED, Scope, ScopedTable};
 use crate::slots::{Progress, Slot, Slots};
 use crate::stats::Stats;
 use crate::verdict::{Verdict, cancelled, judge};
@@ -82,6 +83,7 @@ pub struct Engine<T: Operation, B: Backend = AnyBackend> {
     /// Of the operation that is being handed out, if it has failed.
     pub(crate) error: Option<io::Error>,
     pub(crate) scoped: ScopedTable,
+    pub(crate) bounces: Bounces,
     choice: Choice,
     pub(crate) counts: Counts,
 }
@@ -133,6 +135,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             failed: None,
             error: None,
             scoped: ScopedTable::default(),
+            bounces: Bounces::new(options.bounce),
             choice,
             counts: Counts::default(),
         }
@@ -262,7 +265,11 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             return Ok(());
         }
         slot.progress_mut().cancelled = true;
-        Ok(self.backend.cancel(id.0)?)
+        if self.bounces.stop_waiting(id.0) {
+            self.hold(id.0, Err(cancelled()));
+        }
+        let window = if self.bounces.has(id.0) { u64::from(BOUNCED) } else { 0 };
+        Ok(self.backend.cancel(id.0 | window)?)
     }
 
     /// As [`cancel`](Self::cancel) for all that is in flight.
@@ -337,7 +344,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             in_flight: self.in_flight(),
             retries: self.counts.retries,
             short_transfers: self.counts.short_transfers,
-            bounces: 0,
+            bounces: self.bounces.count,
             fallbacks: self.backend.fallbacks(),
         }
     }
@@ -360,6 +367,8 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             // SAFETY: as above.
             let mut slots = unsafe { ManuallyDrop::take(&mut self.slots) };
             slots.clear();
+        } else {
+            self.bounces.leak();
         }
         closed
     }
@@ -399,10 +408,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
                 None
             }
         });
-        match next {
-            Some(whole) => whole,
-            None => None,
-        }
+        next?
     }
 
     /// Takes a completion to its operation, and returns the result if that is done.
@@ -412,8 +418,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         result: io::Result<u32>,
     ) -> Option<(u64, io::Result<usize>)> {
         let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else {
-            self.settle_foreign(user_data, result);
-            return None;
+            return self.settle_foreign(user_data, result);
         };
         if slot.name() != user_data {
             return None;
@@ -424,6 +429,11 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         let verdict = judge(&request, &mut progress, result);
         *slot.progress_mut() = progress;
         match verdict {
+            Verdict::Done(Err(error))
+                if self.bounces.is_enabled() && error.raw_os_error() == Some(libc::EINVAL) =>
+            {
+                return if self.bounce(user_data) { None } else { Some((user_data, Err(error))) };
+            }
             Verdict::Done(result) => return Some((user_data, result)),
             Verdict::Rest => self.counts.short_transfers += 1,
             Verdict::Again => self.counts.retries += 1,
@@ -478,12 +488,19 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     }
 
     /// What has no place in the table.
-    pub(crate) fn settle_foreign(&mut self, user_data: u64, result: io::Result<u32>) {
+    pub(crate) fn settle_foreign(
+        &mut self,
+        user_data: u64,
+        result: io::Result<u32>,
+    ) -> Option<(u64, io::Result<usize>)> {
         if user_data >= OWN {
             self.backend.attend(user_data, result);
-        } else {
+        } else if user_data as u32 & SCOPED != 0 {
             crate::scope::settle(self, user_data, result);
+        } else if user_data as u32 & BOUNCED != 0 {
+            return self.settle_window(user_data, result);
         }
+        None
     }
 }
 

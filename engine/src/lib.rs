@@ -28,8 +28,10 @@
 compile_error!("io_uring and kernel AIO are interfaces of Linux");
 
 mod backend;
+mod bounce;
 mod buffer;
 mod completion;
+mod direct;
 mod engine;
 mod error;
 mod eventfd;
@@ -48,6 +50,7 @@ pub use uring::RwFlags;
 pub use crate::backend::{Aio, AnyBackend, Assisted, Backend, BackendKind, Choice, OWN, Threads, Uring};
 pub use crate::buffer::{AlignedBuf, BufferPool, IoBuf, IoBufMut, PooledBuf, Slice};
 pub use crate::completion::{Completion, Completions, Done};
+pub use crate::direct::{DirectIo, DirectIoSource};
 pub use crate::engine::{Engine, Id};
 pub use crate::error::{Error, Rejected};
 pub use crate::file::{IoFile, RegisteredFile};

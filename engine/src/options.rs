@@ -52,6 +52,10 @@ impl Options {
 
     /// Makes unaligned operations on files that were opened with `O_DIRECT` work, by a copy through aligned memory, where
     /// they would fail with `EINVAL`; [`Stats::bounces`](crate::Stats::bounces) counts them.
+    ///
+    /// It is for operations that the engine owns, not for [scopes](Engine::scope). An unaligned write reads the blocks at its
+    /// ends and writes them back; those of one engine wait for each other, but what somebody else writes to the same blocks
+    /// meanwhile may get lost. A file that it ends is cut back to the right length afterwards.
     pub fn bounce(mut self, bounce: bool) -> Self {
         self.bounce = bounce;
         self

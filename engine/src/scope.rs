@@ -20,7 +20,7 @@ use crate::slots::Progress;
 use crate::verdict::{Verdict, judge};
 
 /// Set in the index of names that belong to a scope.
-const SCOPED: u32 = 1 << 31;
+pub(crate) const SCOPED: u32 = 1 << 31;
 
 /// The requests of a scope.
 #[derive(Debug, Default)]

@@ -1,1 +1,3 @@
 //! The engine on all of its back ends.
+
+mod bounce;
