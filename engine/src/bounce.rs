@@ -181,6 +181,9 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             return false;
         }
         self.bounces.count += 1;
+        if let Some(slot) = self.slots.get_mut(name as u32 as usize) {
+            slot.trace.note("bounced");
+        }
         self.bounces.push(name, direct);
         self.begin_or_fail(name);
         true

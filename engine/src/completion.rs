@@ -11,6 +11,7 @@ use crate::engine::{Engine, Id, add_to};
 use crate::error::Rejected;
 use crate::operation::Operation;
 use crate::slots::Slot;
+use crate::trace::Trace;
 
 /// An operation that is over, and what became of it.
 #[derive(Debug)]
@@ -188,9 +189,19 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     unsafe fn new(engine: &'a mut Engine<T, B>, slot: NonNull<Slot<T>>, transferred: usize) -> Self {
         engine.counts.completed += 1;
         let mut done = Self { engine, slot };
+        done.end_trace(transferred);
         // SAFETY: this fn's contract.
         unsafe { done.operation().finish(transferred) };
         done
+    }
+
+    #[inline(always)]
+    fn end_trace(&mut self, transferred: usize) {
+        // An error of an earlier operation may still be there.
+        let failed = self.slot().is_touched() && self.slot().progress().failed;
+        let errno = || self.engine.error.as_ref().and_then(io::Error::raw_os_error).unwrap_or(0);
+        let errno = failed.then(errno);
+        self.slot().trace.end(transferred, errno);
     }
 
     /// What it was called when it was added.
@@ -251,7 +262,10 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
         let operation = unsafe { slot.operation() };
         // SAFETY: as in `Engine::add`; the place is named anew, and stays taken.
         match unsafe { add_to(&mut *this.engine.backend, operation, id.0) } {
-            Ok(()) => Ok(id),
+            Ok(()) => {
+                this.slot().trace = Trace::begin(|| operation.request());
+                Ok(id)
+            }
             Err(error) => {
                 let done = mem::ManuallyDrop::into_inner(this);
                 Err(Rejected { error, operation: done.into_completion().operation })

@@ -23,6 +23,7 @@ use crate::request::Request;
 use crate::scope::{SCOPED, Scope, ScopedTable};
 use crate::slots::{Progress, Slot, Slots};
 use crate::stats::Stats;
+use crate::trace::{self, Trace};
 use crate::verdict::{Verdict, cancelled, judge};
 
 /// Names an operation in flight; no other one of the same engine has the same name.
@@ -126,6 +127,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     }
 
     fn from_parts(backend: B, choice: Choice, options: &Options) -> Self {
+        trace::chosen(&choice);
         Self {
             backend: ManuallyDrop::new(backend),
             slots: ManuallyDrop::new(Slots::new(options.depth)),
@@ -158,7 +160,8 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         // which it leaves only when its completion has been taken or the back end is closed. The name is new.
         match unsafe { add_to(&mut *self.backend, placed.operation(), id.0) } {
             Ok(()) => {
-                placed.commit();
+                let trace = Trace::begin(|| placed.operation().request());
+                placed.commit(trace);
                 Ok(id)
             }
             Err(error) => Err(Rejected { error, operation: placed.into_operation() }),
@@ -435,8 +438,14 @@ impl<T: Operation, B: Backend> Engine<T, B> {
                 return if self.bounce(user_data) { None } else { Some((user_data, Err(error))) };
             }
             Verdict::Done(result) => return Some((user_data, result)),
-            Verdict::Rest => self.counts.short_transfers += 1,
-            Verdict::Again => self.counts.retries += 1,
+            Verdict::Rest => {
+                slot.trace.note("short transfer");
+                self.counts.short_transfers += 1;
+            }
+            Verdict::Again => {
+                slot.trace.note("again");
+                self.counts.retries += 1;
+            }
         }
         self.request_next(user_data);
         None

@@ -43,6 +43,7 @@ mod request;
 mod scope;
 mod slots;
 mod stats;
+mod trace;
 mod verdict;
 
 pub use uring::RwFlags;

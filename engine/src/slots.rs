@@ -2,6 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use crate::trace::Trace;
+
 /// One place.
 pub(crate) struct Slot<T> {
     /// Invariant: initialised while the place is taken.
@@ -11,6 +13,7 @@ pub(crate) struct Slot<T> {
     /// Whether `progress` says anything. Most operations are over with one whole transfer, and it does not.
     touched: bool,
     progress: Progress,
+    pub(crate) trace: Trace,
 }
 
 /// One generation.
@@ -93,6 +96,7 @@ impl<T> Slots<T> {
             name: u64::from(index),
             touched: false,
             progress: Progress::default(),
+            trace: Trace::none(),
         };
         // A count fits 32 bits: `Options` sees to that. From the top, so that the first is taken first.
         Self { all: (0..count as u32).map(slot).collect(), free: (0..count as u32).rev().collect() }
@@ -183,8 +187,9 @@ impl<T> Placed<'_, T> {
 
     /// Takes the place.
     #[inline]
-    pub(crate) fn commit(self) {
+    pub(crate) fn commit(self, trace: Trace) {
         let Vacancy { slot, free, .. } = self.0;
+        slot.trace = trace;
         slot.name = slot.name.wrapping_add(NEXT);
         slot.touched = false;
         free.pop();
@@ -210,7 +215,7 @@ mod tests {
         for round in 0..4 {
             let placed = slots.vacancy().unwrap().place(round);
             names.push(placed.name());
-            placed.commit();
+            placed.commit(Trace::none());
             // SAFETY: it has just been taken.
             assert_eq!(unsafe { slots.take(0) }, round);
         }
@@ -222,7 +227,7 @@ mod tests {
         let tracker = Rc::new(());
         let mut slots = Slots::new(3);
         for _ in 0..3 {
-            slots.vacancy().unwrap().place(tracker.clone()).commit();
+            slots.vacancy().unwrap().place(tracker.clone()).commit(Trace::none());
         }
         assert!(slots.vacancy().is_none());
         assert_eq!((slots.taken(), Rc::strong_count(&tracker)), (3, 4));

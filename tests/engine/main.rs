@@ -1,3 +1,4 @@
 //! The engine on all of its back ends.
 
 mod bounce;
+mod trace;
