@@ -15,6 +15,8 @@ pub(crate) enum EngineKind {
     Aio,
     /// `io_uring`, `uring::URingContext`
     Uring,
+    /// The safe engine, `engine::Engine`, on the best of the above
+    Engine,
 }
 
 /// What is done to a block.
@@ -58,6 +60,7 @@ impl EngineKind {
             Self::Pread => "pread",
             Self::Aio => "aio",
             Self::Uring => "io_uring",
+            Self::Engine => "engine",
         }
     }
 }

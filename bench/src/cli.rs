@@ -52,7 +52,7 @@ pub(crate) struct RunOptions {
     pub(crate) duration: Option<Duration>,
 
     /// Interfaces to measure (list)
-    #[arg(long, short, value_enum, value_delimiter = ',', default_value = "pread,aio,uring")]
+    #[arg(long, short, value_enum, value_delimiter = ',', default_value = "pread,aio,uring,engine")]
     pub(crate) engine: Vec<EngineKind>,
 
     /// Ways to open the file (list)
@@ -113,6 +113,10 @@ pub(crate) struct MicroOptions {
     /// io_uring: defer completion work to the waiting thread and register the file
     #[arg(long)]
     pub(crate) defer: bool,
+
+    /// Engine: add each operation anew, instead of again where it is
+    #[arg(long)]
+    pub(crate) anew: bool,
 }
 
 /// What `micro` does again and again.
@@ -209,7 +213,10 @@ mod tests {
         let options = run(&[]).unwrap();
         assert_eq!(options.depth, [1, 32]);
         assert_eq!(options.block_size, 4096);
-        assert_eq!(options.engine, [EngineKind::Pread, EngineKind::Aio, EngineKind::Uring]);
+        assert_eq!(
+            options.engine,
+            [EngineKind::Pread, EngineKind::Aio, EngineKind::Uring, EngineKind::Engine]
+        );
         assert_eq!(options.mode, [Mode::Buffered, Mode::Direct]);
         assert!(options.target.is_none() && !options.write && !options.json);
     }

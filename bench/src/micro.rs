@@ -13,9 +13,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use aio::AioContext;
 use anyhow::{bail, ensure};
+use engine::operation::Read;
+use engine::{Engine, Options};
 use uring::{Fixed, URingContext};
 
 use crate::buffer::Blocks;
@@ -56,6 +59,10 @@ pub(crate) fn run(options: &MicroOptions) -> anyhow::Result<ExitCode> {
                     reads.run(&mut Queue { context, file: Fixed(0) }, rounds)?;
                 }
                 EngineKind::Uring => reads.run(&mut Queue { context: ring(batch, false)?, file }, rounds)?,
+                EngineKind::Engine => {
+                    let mut owned = OwnedReads::new(file, batch, target.size)?;
+                    if options.anew { owned.run_anew(rounds)? } else { owned.run(rounds)? }
+                }
             }
         }
     }
@@ -220,6 +227,73 @@ impl Draw {
     }
 }
 
+/// The same reads through the safe engine, which owns file and memory.
+#[derive(Debug)]
+pub(crate) struct OwnedReads {
+    engine: Engine<OwnedRead>,
+    spare: Vec<OwnedRead>,
+    random: Random,
+    mask: u64,
+}
+
+type OwnedRead = Read<Arc<File>, Box<[u8; BLOCK]>>;
+
+impl OwnedReads {
+    pub(crate) fn new(file: &File, batch: usize, size: u64) -> anyhow::Result<Self> {
+        let blocks = size / BLOCK as u64;
+        ensure!(blocks > 0, "the file is smaller than one block of {BLOCK} bytes");
+        let file = Arc::new(file.try_clone()?);
+        let spare = (0..batch).map(|_| Read::new(file.clone(), Box::new([0xa5; BLOCK]), 0)).collect();
+        let engine = Options::new(batch).build()?;
+        Ok(Self { engine, spare, random: Random::new(0), mask: (1 << blocks.ilog2()) - 1 })
+    }
+
+    pub(crate) fn batch(&self) -> usize {
+        self.engine.capacity()
+    }
+
+    /// Runs `rounds` batches of operations that stay in their places.
+    pub(crate) fn run(&mut self, rounds: u64) -> anyhow::Result<()> {
+        let (mut random, mask, batch) = (self.random.clone(), self.mask, self.batch());
+        while let Some(mut read) = self.spare.pop() {
+            read.offset = (random.next() & mask) * BLOCK as u64;
+            self.engine.add(read)?;
+        }
+        for _ in 0..rounds {
+            let mut completions = self.engine.wait_nr(batch)?;
+            for _ in 0..batch {
+                let Some(mut done) = completions.next_done() else { bail!("a read is missing") };
+                ensure!(done.result()? == BLOCK, "a short read");
+                done.operation().offset = (random.next() & mask) * BLOCK as u64;
+                done.add_again()?;
+            }
+        }
+        self.random = random;
+        for completion in self.engine.wait_nr(batch)? {
+            self.spare.push(completion.operation);
+        }
+        Ok(())
+    }
+
+    /// The same with operations that are moved in and out.
+    pub(crate) fn run_anew(&mut self, rounds: u64) -> anyhow::Result<()> {
+        let (mut random, mask, batch) = (self.random.clone(), self.mask, self.batch());
+        for _ in 0..rounds {
+            while let Some(mut read) = self.spare.pop() {
+                read.offset = (random.next() & mask) * BLOCK as u64;
+                self.engine.add(read)?;
+            }
+            for completion in self.engine.wait_nr(batch)? {
+                ensure!(completion.result? == BLOCK, "a short read");
+                self.spare.push(completion.operation);
+            }
+            ensure!(self.spare.len() == batch, "{} of {batch} reads succeeded", self.spare.len());
+        }
+        self.random = random;
+        Ok(())
+    }
+}
+
 /// The same reads without a queue.
 pub(crate) fn preads(file: &File, reads: &mut Reads, rounds: u64) -> anyhow::Result<()> {
     let (mut draw, batch) = (reads.draw(), reads.batch());
@@ -248,17 +322,27 @@ mod tests {
             (EngineKind::Uring, MicroOp::Read, false),
             (EngineKind::Uring, MicroOp::Read, true),
             (EngineKind::Uring, MicroOp::Nop, false),
+            (EngineKind::Engine, MicroOp::Read, false),
         ] {
-            let options = MicroOptions { engine, op, batch: 8, ops: 20, file: None, defer };
-            assert_eq!(run(&options).unwrap(), ExitCode::SUCCESS, "{options:?}");
+            for anew in [false, true] {
+                let options = MicroOptions { engine, op, batch: 8, ops: 20, file: None, defer, anew };
+                assert_eq!(run(&options).unwrap(), ExitCode::SUCCESS, "{options:?}");
+            }
         }
     }
 
     #[test]
     fn a_nop_needs_an_engine_that_has_one() {
         for engine in [EngineKind::Pread, EngineKind::Aio] {
-            let options =
-                MicroOptions { engine, op: MicroOp::Nop, batch: 1, ops: 1, file: None, defer: false };
+            let options = MicroOptions {
+                engine,
+                op: MicroOp::Nop,
+                batch: 1,
+                ops: 1,
+                file: None,
+                defer: false,
+                anew: false,
+            };
             assert!(run(&options).is_err(), "{engine:?}");
         }
     }

@@ -12,6 +12,7 @@ use crate::buffer::Blocks;
 use crate::case::{Case, EngineKind, Mode, Op, plan};
 use crate::cli::RunOptions;
 use crate::engine::aio::Aio;
+use crate::engine::owned::Owned;
 use crate::engine::pread::Pread;
 use crate::engine::uring::Uring;
 use crate::measure::{self, Sample, Task, burst_size};
@@ -219,6 +220,10 @@ impl<'a> Session<'a> {
                 Err(error) => return Outcome::Unavailable(error.to_string()),
             },
             EngineKind::Uring => match Uring::new(file, case.depth) {
+                Ok(mut engine) => measure::measure(&mut engine, &task, &mut memory, oracle, progress),
+                Err(error) => return Outcome::Unavailable(error.to_string()),
+            },
+            EngineKind::Engine => match Owned::new(file, case.depth) {
                 Ok(mut engine) => measure::measure(&mut engine, &task, &mut memory, oracle, progress),
                 Err(error) => return Outcome::Unavailable(error.to_string()),
             },

@@ -189,13 +189,14 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     unsafe fn new(engine: &'a mut Engine<T, B>, slot: NonNull<Slot<T>>, transferred: usize) -> Self {
         engine.counts.completed += 1;
         let mut done = Self { engine, slot };
-        done.end_trace(transferred);
+        if cfg!(feature = "tracing") {
+            done.end_trace(transferred);
+        }
         // SAFETY: this fn's contract.
         unsafe { done.operation().finish(transferred) };
         done
     }
 
-    #[inline(always)]
     fn end_trace(&mut self, transferred: usize) {
         // An error of an earlier operation may still be there.
         let failed = self.slot().is_touched() && self.slot().progress().failed;
@@ -286,11 +287,24 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
 }
 
 impl<T: Operation, B: Backend> Drop for Done<'_, T, B> {
+    #[inline(always)]
     fn drop(&mut self) {
-        let index = self.slot().name() as u32;
         // SAFETY: the place is taken (the type's invariant), and nobody uses it after this.
-        drop(unsafe { self.engine.slots.take(index as usize) });
+        unsafe { leave(self.engine, self.slot) };
     }
+}
+
+/// Takes an operation out of its place and drops it. Out of line and by value, so that a [`Done`] that is added again needs no memory.
+///
+/// # Safety
+///
+/// As of [`Done`], which is not used any more.
+#[inline(never)]
+unsafe fn leave<T: Operation, B: Backend>(engine: &mut Engine<T, B>, slot: NonNull<Slot<T>>) {
+    // SAFETY: a place of the table, which is borrowed with the engine (this fn's contract).
+    let index = unsafe { slot.as_ref() }.name() as u32;
+    // SAFETY: the place is taken (this fn's contract).
+    drop(unsafe { engine.slots.take(index as usize) });
 }
 
 impl<T: Operation, B: Backend> fmt::Debug for Done<'_, T, B> {

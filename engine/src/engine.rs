@@ -196,7 +196,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     /// # Errors
     ///
     /// As [`wait`](Self::wait).
-    #[inline]
+    #[inline(always)]
     pub fn wait_nr(&mut self, nr: usize) -> io::Result<Completions<'_, T, B>> {
         let mut wanted = nr.min(self.slots.taken());
         if self.attention {

@@ -1,6 +1,7 @@
 //! The interfaces under measurement, behind one trait.
 
 pub(crate) mod aio;
+pub(crate) mod owned;
 pub(crate) mod pread;
 pub(crate) mod uring;
 

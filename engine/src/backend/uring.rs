@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use uring::{Fixed, Target, URingContext};
+use uring::{Fixed, Queued, Target, URingContext};
 
 use super::{Backend, BackendKind, OWN};
 use crate::buffer::BufferPool;
@@ -83,6 +83,21 @@ impl Uring {
     fn prepare(&mut self) -> Result<(), Error> {
         if self.cancels.is_empty() { Ok(()) } else { self.cancel_late() }
     }
+}
+
+#[inline(always)]
+fn added(result: uring::Result<Queued<'_>>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(error) => refused(error),
+    }
+}
+
+/// It is asked for again where the error can be told.
+#[cold]
+#[inline(never)]
+fn refused(_error: uring::Error) -> bool {
+    false
 }
 
 /// Adds a request on a descriptor or a place of the table of files.
@@ -179,11 +194,11 @@ unsafe impl Backend for Uring {
             _ if file.registration.is_some() => false,
             Action::Read { ptr, len, offset, flags, registration: None } if flags.bits() == 0 => {
                 // SAFETY: this fn's contract.
-                unsafe { context.add_read(ptr, len, file.fd, no_position(offset), user_data) }.is_ok()
+                added(unsafe { context.add_read(ptr, len, file.fd, no_position(offset), user_data) })
             }
             Action::Write { ptr, len, offset, flags, registration: None } if flags.bits() == 0 => {
                 // SAFETY: this fn's contract.
-                unsafe { context.add_write(ptr, len, file.fd, no_position(offset), user_data) }.is_ok()
+                added(unsafe { context.add_write(ptr, len, file.fd, no_position(offset), user_data) })
             }
             _ => false,
         }

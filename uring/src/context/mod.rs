@@ -218,6 +218,8 @@ impl URingContext {
     #[inline(always)]
     fn wait_for(&mut self, nr: u32) -> Result<Completions<'_>> {
         if self.reap.is_usual() {
+            // What was taken without an iterator that would tell the kernel.
+            self.reap.cq.publish();
             let to_submit = self.queue.sq.publish();
             let taken = self.reap.cq.local_head();
             let wanted = nr.min(self.queue.sq.local_tail().wrapping_sub(taken));

@@ -177,6 +177,7 @@ fn colour(engine: EngineKind) -> RGBColor {
         EngineKind::Pread => RGBColor(0x6b, 0x6b, 0x6b),
         EngineKind::Aio => RGBColor(0xe0, 0x8a, 0x00),
         EngineKind::Uring => RGBColor(0x00, 0x66, 0xb3),
+        EngineKind::Engine => RGBColor(0xa0, 0x30, 0x80),
     }
 }
 
