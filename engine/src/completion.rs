@@ -275,13 +275,19 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     }
 
     /// Takes the operation out of the engine.
-    #[inline]
-    pub fn into_completion(mut self) -> Completion<T> {
-        let (id, result, transferred) = (self.id(), self.result(), self.transferred());
+    #[inline(always)]
+    pub fn into_completion(self) -> Completion<T> {
         let mut this = mem::ManuallyDrop::new(self);
-        let index = this.slot().name() as u32;
+        let id = Id(this.slot().name());
+        let whole = this.operation().transfer_len();
+        let (result, transferred) = if this.slot().is_touched() {
+            let transferred = this.transferred();
+            (this.result(), transferred)
+        } else {
+            (Ok(whole.unwrap_or(0)), whole.unwrap_or(0))
+        };
         // SAFETY: the place is taken (the type's invariant), and `this` is not used or dropped any more.
-        let operation = unsafe { this.engine.slots.take(index as usize) };
+        let operation = unsafe { this.engine.slots.take(id.0 as u32 as usize) };
         Completion { id, operation, result, transferred }
     }
 }
