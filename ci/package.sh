@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-crates=(aio-sys uring-sys aio uring)
+crates=(aio-sys uring-sys aio uring engine)
 for crate in aio-sys uring-sys; do
     if [ ! -L "$crate/build.rs" ] || [ "$(readlink "$crate/build.rs")" != ../build.rs ]; then
         echo "package.sh: $crate/build.rs is not a link to ../build.rs" >&2

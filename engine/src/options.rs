@@ -23,6 +23,7 @@ pub struct Options {
     only: Option<BackendKind>,
     pub(crate) threads: usize,
     pub(crate) bounce: bool,
+    pub(crate) offload_buffered: bool,
 }
 
 /// Most operations in flight: what a ring takes.
@@ -34,7 +35,7 @@ const ALL: [BackendKind; 3] = [BackendKind::Uring, BackendKind::Aio, BackendKind
 impl Options {
     /// Asks for room for `depth` operations in flight, 1 to 32768.
     pub fn new(depth: usize) -> Self {
-        Self { depth, only: None, threads: Threads::USUAL, bounce: false }
+        Self { depth, only: None, threads: Threads::USUAL, bounce: false, offload_buffered: false }
     }
 
     /// Takes this back end or none. Without it the first one of io_uring, kernel AIO and threads is taken that is there and
@@ -44,7 +45,15 @@ impl Options {
         self
     }
 
-    /// Lets the back end of threads have up to this many; 8 if nobody says.
+    /// Leaves reads and writes through the page cache to threads where the back end is kernel AIO, which does them within the call
+    /// that submits them: for callers that must not be kept from other things meanwhile. A read that is in the cache takes
+    /// several times as long then.
+    pub fn offload_buffered(mut self, offload: bool) -> Self {
+        self.offload_buffered = offload;
+        self
+    }
+
+    /// Lets the back end of threads, and what is left to threads, have up to this many; 8 if nobody says.
     pub fn threads(mut self, most: usize) -> Self {
         self.threads = most;
         self

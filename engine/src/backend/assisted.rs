@@ -5,8 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use uring::RwFlags;
+
 use super::{Backend, BackendKind, OWN, Threads};
 use crate::buffer::BufferPool;
+use crate::direct::is_direct;
 use crate::error::Error;
 use crate::file::RegisteredFile;
 use crate::operation::Operation;
@@ -30,19 +33,43 @@ pub struct Assisted<B> {
     helping: usize,
     /// Whether the poll is in flight.
     polled: bool,
+    /// How many threads there may be.
+    helpers: usize,
+    /// Whether the threads have what the back end would do within the call that submits it.
+    buffered: bool,
 }
 
 impl<B: Backend> Assisted<B> {
     /// Takes a back end with room for one request more than are asked of this.
     pub fn new(main: B) -> Self {
-        Self { main, threads: None, helping: 0, polled: false }
+        Self { main, threads: None, helping: 0, polled: false, helpers: HELPERS, buffered: false }
+    }
+
+    /// Leaves reads and writes through the page cache to threads, too, of which there may be so many: for a back end that does them
+    /// within the call that submits them.
+    #[must_use]
+    pub fn offload_buffered(mut self, threads: usize) -> Self {
+        (self.helpers, self.buffered) = (threads, true);
+        self
+    }
+
+    /// Whether the threads are to have a request.
+    #[inline]
+    fn is_for_threads(&self, request: &Request<'_>) -> bool {
+        match request.action {
+            Action::Discard { .. } | Action::WriteZeroes { .. } => true,
+            Action::Allocate { .. } => self.main.kind() == BackendKind::Aio,
+            Action::Sync { .. } | Action::Poll { .. } => false,
+            // What must not wait is not waited for.
+            _ => self.buffered && !request.flags().contains(RwFlags::NOWAIT) && !is_direct(request.file.fd),
+        }
     }
 
     #[cold]
     unsafe fn add_to_threads(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
         let threads = match &mut self.threads {
             Some(threads) => threads,
-            none => none.insert(Threads::new(HELPERS).map_err(Error::Kernel)?),
+            none => none.insert(Threads::new(self.helpers).map_err(Error::Kernel)?),
         };
         // SAFETY: the caller's contract.
         unsafe { threads.add(request, user_data) }?;
@@ -80,12 +107,7 @@ impl<B: Backend> Assisted<B> {
 // SAFETY: a request is with one of the two back ends, which keep the rules; the poll has a `user_data` of our own.
 unsafe impl<B: Backend> Backend for Assisted<B> {
     unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error> {
-        let cannot = match request.action {
-            Action::Discard { .. } | Action::WriteZeroes { .. } => true,
-            Action::Allocate { .. } => self.main.kind() == BackendKind::Aio,
-            _ => false,
-        };
-        if cannot {
+        if self.is_for_threads(&request) {
             // SAFETY: this fn's contract.
             unsafe { self.add_to_threads(request, user_data) }
         } else {

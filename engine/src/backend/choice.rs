@@ -68,7 +68,11 @@ impl AnyBackend {
         for &kind in options.backends() {
             let made = match kind {
                 BackendKind::Uring => Uring::new(options.depth).map(|made| Any::Uring(Assisted::new(made))),
-                BackendKind::Aio => Aio::new(options.depth).map(|made| Any::Aio(Assisted::new(made))),
+                BackendKind::Aio => Aio::new(options.depth).map(|made| {
+                    let made = Assisted::new(made);
+                    let offload = options.offload_buffered;
+                    Any::Aio(if offload { made.offload_buffered(options.threads) } else { made })
+                }),
                 BackendKind::Threads => Threads::new(options.threads).map(Any::Threads),
             };
             match made {
