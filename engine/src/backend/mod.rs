@@ -31,9 +31,9 @@ pub const OWN: u64 = 0xffff_ffff_ffff_0000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BackendKind {
-    /// io_uring: [`uring::URingContext`].
+    /// io_uring: [`URingContext`](::uring::URingContext).
     Uring,
-    /// Kernel AIO: [`aio::AioContext`].
+    /// Kernel AIO: [`AioContext`](::aio::AioContext).
     Aio,
     /// Blocking calls in threads.
     Threads,
