@@ -19,7 +19,7 @@ use crate::direct::{DirectIo, is_direct};
 use crate::engine::{Engine, add_request};
 use crate::operation::Operation;
 use crate::request::{Action, FileRef, Request};
-use crate::verdict::cancelled;
+use crate::verdict::{cancelled, is_to_try_again};
 
 /// Set in the index of names of requests for windows.
 pub(crate) const BOUNCED: u32 = 1 << 30;
@@ -282,7 +282,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         let name = user_data & !u64::from(BOUNCED);
         let count = match result {
             Ok(count) => count as usize,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Err(error) if self.is_to_try_again(name, &error) => {
                 self.counts.retries += 1;
                 return self.request_window(name);
             }
@@ -313,6 +313,16 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             Step::Write if !is_whole => self.end_bounce(name, Err(io::ErrorKind::WriteZero.into())),
             Step::Write => self.window_is_written(name),
         }
+    }
+
+    fn is_to_try_again(&mut self, name: u64, error: &io::Error) -> bool {
+        let Some(slot) = self.slots.get_mut(name as u32 as usize) else { return false };
+        let mut progress = *slot.progress_mut();
+        // SAFETY: the place is taken, by the operation that the window is for.
+        let request = unsafe { slot.operation() }.request();
+        let again = is_to_try_again(&request, &mut progress, error);
+        *slot.progress_mut() = progress;
+        again
     }
 
     fn window_is_read(&mut self, name: u64) -> Settled {

@@ -101,12 +101,11 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
     fn done_slowly(&mut self, user_data: u64, result: io::Result<usize>) -> Done<'_, T, B> {
         let slot =
             self.engine.slots.get_mut(user_data as u32 as usize).expect("the place of a live operation");
-        let progress = slot.progress_mut();
-        let transferred = progress.done;
+        let transferred = slot.progress_mut().done;
         match result {
-            Ok(result) => progress.done = result,
+            Ok(result) => slot.judge(Some(result)),
             Err(error) => {
-                progress.failed = true;
+                slot.judge(None);
                 self.engine.error = Some(error);
             }
         }
@@ -199,7 +198,7 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
 
     fn end_trace(&mut self, transferred: usize) {
         // An error of an earlier operation may still be there.
-        let failed = self.slot().is_touched() && self.slot().progress().failed;
+        let failed = self.slot().is_judged() && self.slot().progress_mut().failed;
         let errno = || self.engine.error.as_ref().and_then(io::Error::raw_os_error).unwrap_or(0);
         let errno = failed.then(errno);
         self.slot().trace.end(transferred, errno);
@@ -218,9 +217,9 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     /// Why it failed; a second time, only the errno of that.
     #[inline]
     pub fn result(&mut self) -> io::Result<usize> {
-        if self.slot().is_touched() {
+        if self.slot().is_judged() {
             // SAFETY: a place of the table, which is borrowed with the engine (the type's invariant).
-            return self.engine.result_of(unsafe { self.slot.as_ref() }.progress());
+            return self.engine.result_of(unsafe { self.slot.as_mut() }.progress_mut());
         }
         Ok(self.operation().transfer_len().unwrap_or(0))
     }
@@ -230,7 +229,7 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
     pub fn transferred(&mut self) -> usize {
         let whole = self.operation().transfer_len();
         // What is no transfer has a result that is not one of bytes.
-        whole.map_or(0, |whole| if self.slot().is_touched() { self.slot().progress().done } else { whole })
+        whole.map_or(0, |whole| if self.slot().is_judged() { self.slot().progress_mut().done } else { whole })
     }
 
     #[inline(always)]
@@ -280,7 +279,7 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
         let mut this = mem::ManuallyDrop::new(self);
         let id = Id(this.slot().name());
         let whole = this.operation().transfer_len();
-        let (result, transferred) = if this.slot().is_touched() {
+        let (result, transferred) = if this.slot().is_judged() {
             let transferred = this.transferred();
             (this.result(), transferred)
         } else {

@@ -455,7 +455,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     /// errno.
     #[cold]
     #[inline(never)]
-    pub(crate) fn result_of(&mut self, progress: Progress) -> io::Result<usize> {
+    pub(crate) fn result_of(&mut self, progress: &Progress) -> io::Result<usize> {
         if !progress.failed {
             return Ok(progress.done);
         }

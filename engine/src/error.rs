@@ -75,6 +75,12 @@ impl From<aio::Error> for Error {
     }
 }
 
+/// For what a back end has no request for.
+#[cold]
+pub(crate) fn unsupported() -> Error {
+    Error::Kernel(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+}
+
 /// An operation that was not taken, and why.
 pub struct Rejected<T> {
     /// Why.

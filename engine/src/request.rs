@@ -139,16 +139,16 @@ impl Request<'_> {
             Action::Read { ptr, len, offset, .. } => {
                 *ptr = ptr.wrapping_add(done);
                 *len -= done;
-                *offset += done as u64;
+                *offset = offset.wrapping_add(done as u64);
             }
             Action::Write { ptr, len, offset, .. } => {
                 *ptr = ptr.wrapping_add(done);
                 *len -= done;
-                *offset += done as u64;
+                *offset = offset.wrapping_add(done as u64);
             }
             Action::ReadVectored { iovecs, offset, .. } | Action::WriteVectored { iovecs, offset, .. } => {
                 iovecs.skip += done;
-                *offset += done as u64;
+                *offset = offset.wrapping_add(done as u64);
             }
             _ => {}
         }

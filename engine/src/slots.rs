@@ -10,10 +10,21 @@ pub(crate) struct Slot<T> {
     operation: MaybeUninit<T>,
     /// The generation, which counts how often the place was taken and left and is odd while it is taken, and the index.
     name: u64,
-    /// Whether `progress` says anything. Most operations are over with one whole transfer, and it does not.
-    touched: bool,
+    /// What `progress` says.
+    state: State,
     progress: Progress,
     pub(crate) trace: Trace,
+}
+
+/// What there is to say of an operation in flight, or just over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing: most operations are over with one whole transfer.
+    Usual,
+    /// How far it has come.
+    Touched,
+    /// What has become of it.
+    Judged,
 }
 
 /// One generation.
@@ -45,25 +56,28 @@ impl<T> Slot<T> {
     #[inline]
     pub(crate) fn rename(&mut self) -> u64 {
         self.name = self.name.wrapping_add(2 * NEXT);
-        self.touched = false;
+        self.state = State::Usual;
         self.name
     }
 
-    /// Whether the operation is neither simply in flight nor over as a whole.
+    /// Whether the operation is over and not simply as a whole: then [`progress_mut`](Self::progress_mut) has the result.
     #[inline]
-    pub(crate) fn is_touched(&self) -> bool {
-        self.touched
+    pub(crate) fn is_judged(&self) -> bool {
+        self.state == State::Judged
     }
 
-    /// How far it has come, if it is [touched](Self::is_touched).
-    pub(crate) fn progress(&self) -> Progress {
-        self.progress
+    /// Notes that the operation is over: a number, of bytes if it is a transfer, or an error that the engine has.
+    pub(crate) fn judge(&mut self, result: Option<usize>) {
+        let progress = self.progress_mut();
+        progress.failed = result.is_none();
+        progress.done = result.unwrap_or(progress.done);
+        self.state = State::Judged;
     }
 
-    /// The same, to be changed.
+    /// How far the operation has come, to be changed.
     pub(crate) fn progress_mut(&mut self) -> &mut Progress {
-        if !self.touched {
-            self.touched = true;
+        if self.state == State::Usual {
+            self.state = State::Touched;
             self.progress = Progress::default();
         }
         &mut self.progress
@@ -94,7 +108,7 @@ impl<T> Slots<T> {
         let slot = |index| Slot {
             operation: MaybeUninit::uninit(),
             name: u64::from(index),
-            touched: false,
+            state: State::Usual,
             progress: Progress::default(),
             trace: Trace::none(),
         };
@@ -191,7 +205,7 @@ impl<T> Placed<'_, T> {
         let Vacancy { slot, free, .. } = self.0;
         slot.trace = trace;
         slot.name = slot.name.wrapping_add(NEXT);
-        slot.touched = false;
+        slot.state = State::Usual;
         free.pop();
     }
 

@@ -52,9 +52,21 @@ fn transferred(request: &Request<'_>, progress: &mut Progress, count: usize, len
 }
 
 fn failed(request: &Request<'_>, progress: &mut Progress, error: io::Error) -> Verdict {
-    let again = match error.raw_os_error() {
-        Some(libc::EINTR) if progress.cancelled => return Verdict::Done(Err(cancelled())),
-        Some(libc::EINTR) => true,
+    if is_to_try_again(request, progress, &error) {
+        return Verdict::Again;
+    }
+    match error.raw_os_error() {
+        Some(libc::EINTR) if progress.cancelled => Verdict::Done(Err(cancelled())),
+        // The end of a file that was opened for direct I/O: what is left starts within a block.
+        Some(libc::EINVAL) if progress.done > 0 && request.is_read() => Verdict::Done(Ok(progress.done)),
+        _ => Verdict::Done(Err(error)),
+    }
+}
+
+/// Whether an error says nothing about the request.
+pub(crate) fn is_to_try_again(request: &Request<'_>, progress: &mut Progress, error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        Some(libc::EINTR) => !progress.cancelled,
         Some(libc::EAGAIN) => {
             progress.tries += 1;
             !progress.cancelled
@@ -62,13 +74,8 @@ fn failed(request: &Request<'_>, progress: &mut Progress, error: io::Error) -> V
                 && !request.flags().contains(RwFlags::NOWAIT)
                 && !is_nonblocking(request.file.fd)
         }
-        // The end of a file that was opened for direct I/O: what is left starts within a block.
-        Some(libc::EINVAL) if progress.done > 0 && request.is_read() => {
-            return Verdict::Done(Ok(progress.done));
-        }
         _ => false,
-    };
-    if again { Verdict::Again } else { Verdict::Done(Err(error)) }
+    }
 }
 
 pub(crate) fn cancelled() -> io::Error {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aio::{AioContext, RwFlags};
 
 use super::{Backend, BackendKind, OWN};
-use crate::error::Error;
+use crate::error::{Error, unsupported};
 use crate::eventfd::EventFd;
 use crate::request::{Action, Request};
 
@@ -90,8 +90,9 @@ unsafe impl Backend for Aio {
                 // SAFETY: this fn's contract.
                 return Ok(unsafe { context.add_poll_fd(fd, events, user_data) }?);
             }
+            // `Assisted` has these done by threads.
             Action::Allocate { .. } | Action::Discard { .. } | Action::WriteZeroes { .. } => {
-                unreachable!("`Assisted` has these done by threads")
+                return Err(unsupported());
             }
         };
         if flags.bits() != 0 {

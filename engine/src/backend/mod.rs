@@ -67,8 +67,8 @@ impl fmt::Display for BackendKind {
 ///    have been written.
 /// 5. A request that `add` has refused is as if it had never been.
 /// 6. An array of buffers is copied in `add`.
-/// 7. `Ok` from [`close`](Self::close), or a drop that returns, means that 2 holds for every request. An `Err` from `close` does not, and
-///    the memory is then leaked.
+/// 7. `Ok` from [`close`](Self::close) means that 2 holds for every request. An `Err` does not, and the memory is then leaked. An engine does
+///    not drop a back end in any other way.
 /// 8. A panic in any of these methods leaves 2 true of what `next` has handed out, and keeps the rest.
 pub unsafe trait Backend: AsFd + Sized {
     /// Queues a request.
@@ -79,8 +79,8 @@ pub unsafe trait Backend: AsFd + Sized {
     ///
     /// # Safety
     ///
-    /// The memory and the descriptor that the request names are valid for it until it has come out of [`next`](Self::next), and
-    /// nobody else touches the memory until then, [`close`](Self::close) has returned `Ok`, or the back end has been dropped.
+    /// The memory and the descriptor that the request names are valid for it, and nobody else touches the memory, until it has
+    /// come out of [`next`](Self::next) or [`close`](Self::close) has returned `Ok`.
     /// `user_data` is below [`OWN`] and of no other request in flight.
     unsafe fn add(&mut self, request: Request<'_>, user_data: u64) -> Result<(), Error>;
 

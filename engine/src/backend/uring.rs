@@ -10,7 +10,7 @@ use uring::{Fixed, Queued, Target, URingContext};
 
 use super::{Backend, BackendKind, OWN};
 use crate::buffer::BufferPool;
-use crate::error::Error;
+use crate::error::{Error, unsupported};
 use crate::file::RegisteredFile;
 use crate::operation::Operation;
 use crate::registration::{Registration, RingId};
@@ -111,7 +111,7 @@ unsafe fn add_on(
     target: impl Target,
     action: Action<'_>,
     user_data: u64,
-) -> uring::Result<()> {
+) -> Result<(), Error> {
     // A table of buffers has at most 2¹⁴ places.
     let place =
         |known: Option<Registration>| known.and_then(|known| known.index_in(ring)).map(|index| index as u16);
@@ -156,9 +156,8 @@ unsafe fn add_on(
         }
         // SAFETY: this fn's contract.
         Action::Poll { events } => unsafe { context.add_poll_fd(target, events, user_data) }?,
-        Action::Discard { .. } | Action::WriteZeroes { .. } => {
-            unreachable!("`Assisted` has these done by threads")
-        }
+        // `Assisted` has these done by threads.
+        Action::Discard { .. } | Action::WriteZeroes { .. } => return Err(unsupported()),
     }
     Ok(())
 }
@@ -179,11 +178,10 @@ unsafe impl Backend for Uring {
         let Request { file, action } = request;
         match file.registration.and_then(|registration| registration.index_in(ring)) {
             // SAFETY: this fn's contract.
-            None => unsafe { add_on(context, ring, file.fd, action, user_data) }?,
+            None => unsafe { add_on(context, ring, file.fd, action, user_data) },
             // SAFETY: as above.
-            Some(index) => unsafe { add_on(context, ring, Fixed(index), action, user_data) }?,
+            Some(index) => unsafe { add_on(context, ring, Fixed(index), action, user_data) },
         }
-        Ok(())
     }
 
     #[inline(always)]
