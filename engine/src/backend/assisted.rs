@@ -77,16 +77,18 @@ impl<B: Backend> Assisted<B> {
         Ok(())
     }
 
-    /// Starts what the threads have, and has the back end wait for it, too.
+    /// Starts what the threads have, and has the back end wait for it, too. Whether something is done already: then there is
+    /// nothing to wait for.
     #[inline]
-    fn prepare(&mut self) -> Result<(), Error> {
-        if self.helping == 0 { Ok(()) } else { self.prepare_threads() }
+    fn prepare(&mut self) -> Result<bool, Error> {
+        if self.helping == 0 { Ok(false) } else { self.prepare_threads() }
     }
 
     #[cold]
-    fn prepare_threads(&mut self) -> Result<(), Error> {
-        let Some(threads) = &mut self.threads else { return Ok(()) };
+    fn prepare_threads(&mut self) -> Result<bool, Error> {
+        let Some(threads) = &mut self.threads else { return Ok(false) };
         threads.submit()?;
+        let is_ready = threads.is_ready();
         if !self.polled {
             let file = FileRef { fd: threads.as_fd(), registration: None };
             let request = Request { file, action: Action::Poll { events: libc::POLLIN } };
@@ -94,13 +96,25 @@ impl<B: Backend> Assisted<B> {
             unsafe { self.main.add(request, DONE_BY_THREADS) }?;
             self.polled = true;
         }
-        Ok(())
+        Ok(is_ready)
     }
 
+    /// What the threads have done. When there is nothing, the back end polls them again, so that its descriptor tells of what comes.
+    #[cold]
     fn next_of_threads(&mut self) -> Option<(u64, io::Result<u32>)> {
-        let done = self.threads.as_mut()?.next();
-        self.helping -= usize::from(done.is_some());
-        done
+        loop {
+            if let Some(done) = self.threads.as_mut()?.next() {
+                self.helping -= 1;
+                return Some(done);
+            }
+            if self.helping == 0 || self.polled || self.submit().is_err() {
+                return None;
+            }
+            // The submit has looked at both.
+            if let Some(next) = self.main.next() {
+                return Some(next);
+            }
+        }
     }
 }
 
@@ -129,14 +143,15 @@ unsafe impl<B: Backend> Backend for Assisted<B> {
 
     #[inline]
     fn wait(&mut self, nr: usize) -> Result<(), Error> {
-        self.prepare()?;
+        if self.prepare()? {
+            return self.main.submit();
+        }
         // What the threads complete is not counted there.
         self.main.wait(if self.helping == 0 { nr } else { nr.min(1) })
     }
 
     fn wait_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.prepare()?;
-        self.main.wait_timeout(timeout)
+        if self.prepare()? { self.main.submit() } else { self.main.wait_timeout(timeout) }
     }
 
     #[inline]

@@ -88,6 +88,11 @@ impl Threads {
         Ok(())
     }
 
+    /// Whether [`next`](Backend::next) has something without a look.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.done.is_empty()
+    }
+
     /// Takes over what is done, once that is `missing` jobs or time is up.
     fn see(&mut self, missing: usize, deadline: Option<Instant>) {
         let before = self.done.len();
