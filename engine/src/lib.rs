@@ -74,6 +74,8 @@ mod request;
 mod scope;
 mod slots;
 mod stats;
+#[cfg(any(feature = "tokio", loom))]
+pub mod tokio;
 mod trace;
 mod verdict;
 

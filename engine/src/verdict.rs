@@ -83,7 +83,7 @@ pub(crate) fn cancelled() -> io::Error {
 }
 
 /// Whether a short count says nothing about the end: a pipe, a socket, a terminal.
-fn is_stream(fd: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_stream(fd: BorrowedFd<'_>) -> bool {
     // SAFETY: plain C data for which all zeroes is a value.
     let mut stat: libc::stat = unsafe { mem::zeroed() };
     // SAFETY: `stat` is a local for the call to write.

@@ -1,1 +1,5 @@
 //! Futures on Tokio, and sources that submit for themselves.
+
+mod common;
+mod late;
+mod seed_ports;
