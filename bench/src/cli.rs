@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Micro(MicroOptions),
     /// Compare AioContext with libaio (loaded at run time), in alternating slices of one process
     Compare(CompareOptions),
+    /// Compare the engine's futures with other ways for a task to read a file, in the same manner
+    Futures(CompareOptions),
 }
 
 #[derive(Debug, Args)]

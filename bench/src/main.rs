@@ -1,8 +1,8 @@
 //! Measures random file I/O through `pread`, kernel AIO and io_uring, and checks every byte on the way.
 //!
 //! Without an argument it makes a file, reads and writes it each way and prints a table. Its other faces are
-//! `probe` (what this kernel offers), `micro` (a loop for instruction counters) and `compare` (AIO against
-//! libaio, slice by slice).
+//! `probe` (what this kernel offers), `micro` (a loop for instruction counters), `compare` (AIO against
+//! libaio, slice by slice) and `futures` (the engine on Tokio beside other futures).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("this program measures interfaces of Linux");
@@ -14,6 +14,7 @@ mod clock;
 mod compare;
 mod content;
 mod engine;
+mod futures;
 mod measure;
 mod micro;
 mod oracle;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Some(Command::Probe(options)) => probe::run(&options),
         Some(Command::Micro(options)) => micro::run(&options),
         Some(Command::Compare(options)) => compare::run(&options),
+        Some(Command::Futures(options)) => futures::run(&options),
     };
     match outcome {
         Ok(code) => code,
