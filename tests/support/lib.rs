@@ -10,6 +10,11 @@
 
 #![cfg(target_os = "linux")]
 
+/// The README's code, which runs as it stands.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub mod child;
 pub mod counting;
 pub mod files;
