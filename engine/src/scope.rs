@@ -158,9 +158,13 @@ struct Ending<'a, T: Operation, B: Backend>(&'a mut Engine<T, B>);
 
 impl<T: Operation, B: Backend> Ending<'_, T, B> {
     /// Ends the scope and returns what was in it.
-    fn end(self) -> ScopedTable {
+    fn end(mut self) -> ScopedTable {
+        self.take()
+    }
+
+    fn take(&mut self) -> ScopedTable {
         finish(self.0);
-        // The names of the next scope are others.
+        // The names of the next scope are others, also after a panic.
         let generation = self.0.scoped.generation.wrapping_add(1);
         mem::replace(&mut self.0.scoped, ScopedTable { generation, ..ScopedTable::default() })
     }
@@ -168,8 +172,7 @@ impl<T: Operation, B: Backend> Ending<'_, T, B> {
 
 impl<T: Operation, B: Backend> Drop for Ending<'_, T, B> {
     fn drop(&mut self) {
-        finish(self.0);
-        self.0.scoped.entries.clear();
+        drop(self.take());
     }
 }
 
