@@ -467,7 +467,9 @@ impl<T: Operation, B: Backend> Engine<T, B> {
 
     /// Makes the next request of an operation whose last one is over.
     fn request_next(&mut self, user_data: u64) {
-        let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else { return };
+        let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else {
+            return crate::scope::request_next(self, user_data);
+        };
         let progress = *slot.progress_mut();
         if progress.cancelled {
             self.hold(user_data, Err(cancelled()));

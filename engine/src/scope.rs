@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::operation::Operation;
 use crate::request::{Action, FileRef, IoVecs, Request};
 use crate::slots::Progress;
-use crate::verdict::{Verdict, judge};
+use crate::verdict::{Verdict, cancelled, judge};
 
 /// Set in the index of names that belong to a scope.
 pub(crate) const SCOPED: u32 = 1 << 31;
@@ -209,32 +209,51 @@ pub(crate) fn settle<T: Operation, B: Backend>(
     let mut progress = entry.progress;
     let verdict = judge(&entry.request(), &mut progress, result);
     entry.progress = progress;
-    let done = match verdict {
-        Verdict::Done(result) => Some(result),
-        Verdict::Rest => {
-            engine.counts.short_transfers += 1;
-            None
+    match verdict {
+        Verdict::Done(result) => {
+            entry.result = Some(result);
+            engine.scoped.in_flight -= 1;
+            return;
         }
-        Verdict::Again => {
-            engine.counts.retries += 1;
-            None
-        }
-    };
-    let done = done.or_else(|| {
-        let request = entry.request().rest(progress.done);
+        Verdict::Rest => engine.counts.short_transfers += 1,
+        Verdict::Again => engine.counts.retries += 1,
+    }
+    request_next(engine, user_data);
+}
+
+/// Makes the next request of an operation whose last one is over; later, if there is no room.
+pub(crate) fn request_next<T: Operation, B: Backend>(engine: &mut Engine<T, B>, user_data: u64) {
+    let index = (user_data as u32 & !SCOPED) as usize;
+    let Some(entry) = engine.scoped.entries.get_mut(index) else { return };
+    if entry.generation != (user_data >> 32) as u32 || entry.result.is_some() {
+        return;
+    }
+    let result = if entry.progress.cancelled {
+        Err(cancelled())
+    } else {
+        let request = entry.request().rest(entry.progress.done);
         // SAFETY: memory and file are borrowed until the scope ends, which waits for this request; the one before it is
         // over.
-        unsafe { add_request(&mut *engine.backend, request, user_data) }.err().map(|error| Err(error.into()))
-    });
-    if let Some(result) = done {
-        entry.result = Some(result);
-        engine.scoped.in_flight -= 1;
-    }
+        match unsafe { add_request(&mut *engine.backend, request, user_data) } {
+            Ok(()) => return,
+            Err(Error::Full) => {
+                engine.stalled.push(user_data);
+                engine.attention = true;
+                return;
+            }
+            Err(error) => Err(error.into()),
+        }
+    };
+    entry.result = Some(result);
+    engine.scoped.in_flight -= 1;
 }
 
 impl<T: Operation, B: Backend> Engine<T, B> {
     /// Waits for a completion, whosesoever it is, and takes those of the scope to their requests.
     fn pump(&mut self) -> Result<(), Error> {
+        for id in mem::take(&mut self.stalled) {
+            self.request_next(id);
+        }
         self.backend.wait(1)?;
         while let Some((user_data, result)) = self.backend.next() {
             if user_data as u32 & SCOPED != 0 {
