@@ -466,7 +466,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     }
 
     /// Makes the next request of an operation whose last one is over.
-    fn request_next(&mut self, user_data: u64) {
+    pub(crate) fn request_next(&mut self, user_data: u64) {
         let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else {
             return crate::scope::request_next(self, user_data);
         };
