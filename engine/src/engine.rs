@@ -198,7 +198,8 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     /// As [`wait`](Self::wait).
     #[inline(always)]
     pub fn wait_nr(&mut self, nr: usize) -> io::Result<Completions<'_, T, B>> {
-        let mut wanted = nr.min(self.slots.taken());
+        let nr = nr.min(self.slots.taken());
+        let mut wanted = nr;
         if self.attention {
             self.attend()?;
             wanted = wanted.saturating_sub(self.held.len());
