@@ -123,12 +123,9 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
             return settled.map_or(Further::More, |(user_data, result)| Further::Found(user_data, result));
         }
         let wanted = wanted.min(engine.in_flight());
-        if wanted == 0 {
-            return Further::Nothing;
-        }
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Further::Nothing;
+        if wanted == 0 || left.is_some_and(|left| left.is_zero()) {
+            return Self::submit_continued(engine);
         }
         let waited = engine.attend().and_then(|()| match left {
             _ if !engine.held.is_empty() => Ok(()),
@@ -145,6 +142,22 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
         }
         // Nothing: time is up, or what is in flight will not come.
         if engine.held.is_empty() { Further::Nothing } else { Further::More }
+    }
+
+    /// Ends the iteration with everything on its way: whoever sleeps on the descriptor next is to be woken for what was
+    /// continued, too.
+    fn submit_continued(engine: &mut Engine<T, B>) -> Further {
+        if !mem::take(&mut engine.continued) {
+            return Further::Nothing;
+        }
+        match engine.backend.submit() {
+            Ok(()) => Further::More,
+            Err(error) => {
+                engine.failed = Some(error.into());
+                engine.attention = true;
+                Further::Nothing
+            }
+        }
     }
 }
 

@@ -73,12 +73,14 @@ pub struct Engine<T: Operation, B: Backend = AnyBackend> {
     /// Dropped first, by hand: only then the kernel has let go of what is in `slots`.
     pub(crate) backend: ManuallyDrop<B>,
     pub(crate) slots: ManuallyDrop<Slots<T>>,
-    /// Something is in one of the next three.
+    /// Something is in `held`, `stalled` or `failed`.
     pub(crate) attention: bool,
     /// Completions that were taken on the way to others.
     pub(crate) held: VecDeque<(u64, io::Result<u32>)>,
     /// Operations whose next request the back end had no room for.
     pub(crate) stalled: Vec<u64>,
+    /// A next request of an operation was added, and maybe not submitted.
+    pub(crate) continued: bool,
     /// What went wrong where no error could be returned.
     pub(crate) failed: Option<io::Error>,
     /// Of the operation that is being handed out, if it has failed.
@@ -134,6 +136,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             attention: false,
             held: VecDeque::new(),
             stalled: Vec::new(),
+            continued: false,
             failed: None,
             error: None,
             scoped: ScopedTable::default(),
@@ -480,7 +483,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         let request = unsafe { slot.operation() }.request().rest(progress.done);
         // SAFETY: as in `add`; the request before it is over.
         match unsafe { add_request(&mut *self.backend, request, user_data) } {
-            Ok(()) => {}
+            Ok(()) => self.continued = true,
             Err(Error::Full) => {
                 self.stalled.push(user_data);
                 self.attention = true;
