@@ -93,8 +93,18 @@ impl<B: Backend> Assisted<B> {
             let file = FileRef { fd: threads.as_fd(), registration: None };
             let request = Request { file, action: Action::Poll { events: libc::POLLIN } };
             // SAFETY: the descriptor is open for as long as the threads are there, which end after the back end.
-            unsafe { self.main.add(request, DONE_BY_THREADS) }?;
-            self.polled = true;
+            let mut added = unsafe { self.main.add(request, DONE_BY_THREADS) };
+            if let Err(Error::Full) = added {
+                self.main.submit()?;
+                // SAFETY: as above; it was not added.
+                added = unsafe { self.main.add(request, DONE_BY_THREADS) };
+            }
+            match added {
+                Ok(()) => self.polled = true,
+                // Cancellations have all the room, and are over: once they are taken, this comes again.
+                Err(Error::Full) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(is_ready)
     }
