@@ -250,12 +250,15 @@ pub(crate) fn request_next<T: Operation, B: Backend>(engine: &mut Engine<T, B>, 
 
 impl<T: Operation, B: Backend> Engine<T, B> {
     /// Waits for a completion, whosesoever it is, and takes those of the scope to their requests.
-    fn pump(&mut self) -> Result<(), Error> {
+    /// Whether there was one: there is none if nothing is in flight.
+    fn pump(&mut self) -> Result<bool, Error> {
         for id in mem::take(&mut self.stalled) {
             self.request_next(id);
         }
         self.backend.wait(1)?;
+        let mut any = false;
         while let Some((user_data, result)) = self.backend.next() {
+            any = true;
             if user_data as u32 & SCOPED != 0 {
                 self.settle_foreign(user_data, result);
             } else {
@@ -263,7 +266,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
                 self.hold(user_data, result);
             }
         }
-        Ok(())
+        Ok(any)
     }
 }
 
@@ -279,15 +282,15 @@ impl<'env, T: Operation, B: Backend> Scope<'_, 'env, T, B> {
         let entry = Entry { action, fd, generation, progress, result: None, taken: false };
         loop {
             let in_backend = engine.scoped.in_flight + engine.slots.taken().saturating_sub(engine.held.len());
-            if in_backend >= engine.slots.len() && in_backend > 0 {
-                engine.pump()?;
+            // Places that were leaked count, and nothing comes of them.
+            if in_backend >= engine.slots.len() && in_backend > 0 && engine.pump()? {
                 continue;
             }
             // SAFETY: memory and file are borrowed for `'env`, so they are there, and the memory is nobody else's, until the
             // scope is over, which waits for this request.
             match unsafe { add_request(&mut *engine.backend, entry.request(), id.0) } {
                 Ok(()) => break,
-                Err(Error::Full) if in_backend > 0 => engine.pump()?,
+                Err(Error::Full) if engine.pump()? => {}
                 Err(error) => return Err(error.into()),
             }
         }
