@@ -89,6 +89,8 @@ pub struct Engine<T: Operation, B: Backend = AnyBackend> {
     pub(crate) bounces: Bounces,
     choice: Choice,
     pub(crate) counts: Counts,
+    /// `backend` and `slots` are gone.
+    ended: bool,
 }
 
 /// Counters that are not derived.
@@ -143,6 +145,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             bounces: Bounces::new(options.bounce),
             choice,
             counts: Counts::default(),
+            ended: false,
         }
     }
 
@@ -361,13 +364,14 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     /// # Errors
     ///
     /// What the kernel says. The memory of operations in flight is leaked then, since it may be used at any later time.
-    pub fn close(self) -> io::Result<()> {
-        ManuallyDrop::new(self).end()
+    pub fn close(mut self) -> io::Result<()> {
+        self.end()
     }
 
-    /// Closes the back end and drops what was in flight, or leaks it. Nothing of `self` is used afterwards.
+    /// Closes the back end and drops what was in flight, or leaks it. Only for `close` and `drop`: neither is used afterwards.
     fn end(&mut self) -> io::Result<()> {
-        // SAFETY: called by `close`, which forgets `self`, or by `drop`: once.
+        self.ended = true;
+        // SAFETY: `drop` does not come here once `ended` is set, also by a panic below, so it is taken once.
         let backend = unsafe { ManuallyDrop::take(&mut self.backend) };
         let closed = backend.close();
         if closed.is_ok() {
@@ -581,6 +585,9 @@ pub(crate) unsafe fn add_request<B: Backend>(
 /// leaks the memory.
 impl<T: Operation, B: Backend> Drop for Engine<T, B> {
     fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
         let in_flight = self.in_flight();
         if let Err(error) = self.end() {
             // Nothing can be done about a failure to say it.
