@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_int, c_short, iovec};
 use uring::RwFlags;
@@ -144,6 +145,9 @@ pub(crate) fn run<'env, T: Operation, B: Backend, R>(
     engine: &mut Engine<T, B>,
     run: impl FnOnce(&Scope<'_, 'env, T, B>) -> io::Result<R>,
 ) -> io::Result<R> {
+    // No two scopes of a process have the same names: a ticket of another engine is as strange as an old one.
+    static GENERATION: AtomicU32 = AtomicU32::new(0);
+    engine.scoped.generation = GENERATION.fetch_add(1, Ordering::Relaxed);
     let ending = Ending(engine);
     let scope = Scope { engine: RefCell::new(&mut *ending.0), env: PhantomData };
     let returned = run(&scope);
@@ -164,9 +168,7 @@ impl<T: Operation, B: Backend> Ending<'_, T, B> {
 
     fn take(&mut self) -> ScopedTable {
         finish(self.0);
-        // The names of the next scope are others, also after a panic.
-        let generation = self.0.scoped.generation.wrapping_add(1);
-        mem::replace(&mut self.0.scoped, ScopedTable { generation, ..ScopedTable::default() })
+        mem::take(&mut self.0.scoped)
     }
 }
 
