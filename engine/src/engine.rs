@@ -601,7 +601,8 @@ impl<T: Operation, B: Backend> Drop for Engine<T, B> {
 }
 
 /// Readable when completions may be there: take them with [`completions`](Engine::completions) until there are none before waiting
-/// for it again.
+/// for it again. Ask for it before the first submit: kernel AIO has it readable all the time while operations from before are in
+/// flight.
 impl<T: Operation, B: Backend> AsFd for Engine<T, B> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.backend.as_fd()
