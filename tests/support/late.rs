@@ -114,6 +114,11 @@ impl Disk {
         self.gate.set_errno(errno);
     }
 
+    /// Answers reads with at most `most` bytes from now on. Writes are whole: the kernel makes an error of a short one.
+    pub fn shorten_to(&self, most: usize) {
+        self.gate.set_most(most);
+    }
+
     /// Gives the number of reads and writes that have arrived since the disk was made.
     #[must_use]
     pub fn requests(&self) -> usize {

@@ -51,6 +51,8 @@ struct Held {
 struct State {
     mode: Mode,
     errno: Option<i32>,
+    /// At most so many bytes an answer to a read.
+    most: usize,
     queue: VecDeque<Held>,
     arrived: usize,
     answered: usize,
@@ -72,6 +74,7 @@ impl Gate {
         let state = State {
             mode,
             errno: None,
+            most: usize::MAX,
             queue: VecDeque::new(),
             arrived: 0,
             answered: 0,
@@ -111,6 +114,10 @@ impl Gate {
 
     pub(super) fn set_errno(&self, errno: Option<i32>) {
         self.state().errno = errno;
+    }
+
+    pub(super) fn set_most(&self, most: usize) {
+        self.state().most = most;
     }
 
     pub(super) fn arrived(&self) -> usize {
@@ -185,13 +192,14 @@ impl Gate {
 
     fn answer(&self, held: Held, overdue: bool) {
         let errno = if overdue { Some(libc::EIO) } else { held.errno };
+        let most = self.state().most;
         match (held.op, errno) {
             (Op::Read { reply, .. }, Some(errno)) => reply.error(Errno::from_i32(errno)),
             (Op::Write { reply, .. }, Some(errno)) => reply.error(Errno::from_i32(errno)),
             (Op::Read { offset, size, reply }, None) => {
                 let start = offset.min(self.len);
                 let end = offset.saturating_add(size.into()).min(self.len);
-                reply.data(&self.stored(index(start), index(end - start)));
+                reply.data(&self.stored(index(start), index(end - start).min(most)));
             }
             (Op::Write { offset, data, reply }, None) => {
                 let start = index(offset.min(self.len));
