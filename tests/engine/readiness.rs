@@ -64,6 +64,23 @@ fn the_descriptor_tells_of_every_completion(case: &Case) {
     }
 }
 
+/// Who submits and then sleeps has not seen what the submit may have seen.
+fn what_is_done_within_a_submit_wakes_whoever_sleeps_after_it(case: &Case) {
+    let file = TempFile::new(4096);
+    let mut engine: Engine<Anything> = case.engine(4);
+    assert!(!readable(&engine, Duration::ZERO));
+    for _ in 0..3 {
+        engine.add(Read::new(shared(&file), vec![0; 100], 5).into()).unwrap();
+        for _ in 0..2 {
+            engine.submit().unwrap();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        engine.submit().unwrap();
+        assert!(readable(&engine, LONG), "nothing wakes who waits");
+        take_by_descriptor(&mut engine, 1);
+    }
+}
+
 /// Two files whose zeroing is held, one helper each: on one file the second write would wait for the first.
 fn two_held(engine: &mut Engine<Anything>) -> Result<[(Disk, Arc<File>); 2], String> {
     let held = || Disk::held(16 * BLOCK).map(|disk| (Arc::new(disk.open()), disk));
@@ -194,6 +211,7 @@ fn helpers_mix_with_everything_else(case: &Case) {
 
 on_each!(
     the_descriptor_tells_of_every_completion,
+    what_is_done_within_a_submit_wakes_whoever_sleeps_after_it,
     the_descriptor_tells_of_helpers_one_by_one,
     a_wait_does_not_wait_for_what_helpers_have_done_already,
     helpers_and_waits_meet_at_any_moment,

@@ -21,6 +21,8 @@ pub struct Aio {
     context: AioContext,
     /// What to cancel, and there was no room to say so.
     cancels: Vec<u64>,
+    /// Nobody has looked for completions since the last submit.
+    unseen: bool,
 }
 
 impl Aio {
@@ -36,7 +38,7 @@ impl Aio {
         // SAFETY: the eventfd is open until the completion is taken, below.
         unsafe { context.add_poll_fd(&always, libc::POLLOUT, OURS)? };
         context.wait()?.try_for_each(|(_, result)| result.map(drop))?;
-        Ok(Self { context, cancels: Vec::new() })
+        Ok(Self { context, cancels: Vec::new(), unseen: false })
     }
 
     /// Queues the cancellations that there was no room for.
@@ -50,6 +52,14 @@ impl Aio {
             self.cancels.pop();
         }
         Ok(())
+    }
+
+    #[cold]
+    fn look(&mut self) -> Option<(u64, io::Result<u32>)> {
+        self.unseen = false;
+        // Seen, and left for the next line. In a forked child there is nothing.
+        mem::forget(self.context.completions().ok()?);
+        self.context.next_completion()
     }
 
     #[inline]
@@ -104,8 +114,8 @@ unsafe impl Backend for Aio {
     fn submit(&mut self) -> Result<(), Error> {
         self.prepare()?;
         self.context.submit()?;
-        // Seen, and left for `next`.
-        mem::forget(self.context.completions()?);
+        // The descriptor stays readable for what is done by now until `next` looks for it.
+        self.unseen = true;
         Ok(())
     }
 
@@ -125,7 +135,10 @@ unsafe impl Backend for Aio {
 
     #[inline]
     fn next(&mut self) -> Option<(u64, io::Result<u32>)> {
-        self.context.next_completion()
+        match self.context.next_completion() {
+            None if self.unseen => self.look(),
+            next => next,
+        }
     }
 
     fn attend(&mut self, _user_data: u64, _result: io::Result<u32>) {}

@@ -98,7 +98,7 @@ pub unsafe trait Backend: AsFd + Sized {
         false
     }
 
-    /// Starts what was queued, and looks for completions.
+    /// Starts what was queued. What is done by now, [`next`](Self::next) has, and the descriptor is readable for it until then.
     ///
     /// # Errors
     ///

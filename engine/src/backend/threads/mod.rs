@@ -113,9 +113,8 @@ unsafe impl Backend for Threads {
     }
 
     fn submit(&mut self) -> Result<(), Error> {
-        self.start_queued()?;
-        self.see(0, None);
-        Ok(())
+        // What is done is not taken over here: the descriptor says so until `next` does that.
+        self.start_queued()
     }
 
     fn wait(&mut self, nr: usize) -> Result<(), Error> {
