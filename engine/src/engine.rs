@@ -364,12 +364,23 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     /// # Errors
     ///
     /// What the kernel says. The memory of operations in flight is leaked then, since it may be used at any later time.
-    pub fn close(mut self) -> io::Result<()> {
-        self.end()
+    pub fn close(self) -> io::Result<()> {
+        self.close_with(drop)
     }
 
-    /// Closes the back end and drops what was in flight, or leaks it. Only for `close` and `drop`: neither is used afterwards.
-    fn end(&mut self) -> io::Result<()> {
+    /// As [`close`](Self::close), and gives back what was in flight. What has become of it is not known.
+    pub(crate) fn close_with(mut self, each: impl FnMut(T)) -> io::Result<()> {
+        self.end(each)
+    }
+
+    /// What is in flight. Nothing may be done with the operations that their [contract](Operation) forbids.
+    pub(crate) fn operations(&mut self) -> impl Iterator<Item = (Id, &mut T)> + '_ {
+        self.slots.iter_mut().map(|(name, operation)| (Id(name), operation))
+    }
+
+    /// Closes the back end and hands out what was in flight, or leaks it. Only for `close` and `drop`: neither is used
+    /// afterwards.
+    fn end(&mut self, each: impl FnMut(T)) -> io::Result<()> {
         self.ended = true;
         // SAFETY: `drop` does not come here once `ended` is set, also by a panic below, so it is taken once.
         let backend = unsafe { ManuallyDrop::take(&mut self.backend) };
@@ -377,7 +388,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         if closed.is_ok() {
             // SAFETY: as above.
             let mut slots = unsafe { ManuallyDrop::take(&mut self.slots) };
-            slots.clear();
+            slots.drain(each);
         } else {
             self.bounces.leak();
         }
@@ -589,7 +600,7 @@ impl<T: Operation, B: Backend> Drop for Engine<T, B> {
             return;
         }
         let in_flight = self.in_flight();
-        if let Err(error) = self.end() {
+        if let Err(error) = self.end(drop) {
             // Nothing can be done about a failure to say it.
             let _ = writeln!(
                 io::stderr(),

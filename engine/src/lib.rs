@@ -46,7 +46,7 @@
 //!
 //! # On top
 //!
-//! The module `driver` runs an engine in a thread and calls back. The module `tokio`, with the feature of that name, has futures.
+//! [`driver`] runs an engine in a thread and calls back. The module `tokio`, with the feature of that name, has futures.
 //!
 //! # How it is built
 //!
@@ -63,6 +63,7 @@ mod bounce;
 mod buffer;
 mod completion;
 mod direct;
+pub mod driver;
 mod engine;
 mod error;
 mod eventfd;
@@ -74,6 +75,7 @@ mod request;
 mod scope;
 mod slots;
 mod stats;
+mod sync;
 #[cfg(any(feature = "tokio", loom))]
 pub mod tokio;
 mod trace;

@@ -153,13 +153,22 @@ impl<T> Slots<T> {
     }
 
     /// Takes all operations out.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(T)) {
         for index in 0..self.all.len() {
             if self.all[index].is_taken() {
                 // SAFETY: just asked.
-                drop(unsafe { self.take(index) });
+                each(unsafe { self.take(index) });
             }
         }
+    }
+
+    /// The operations, and what their places are named.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> + '_ {
+        self.all.iter_mut().filter(|slot| slot.is_taken()).map(|slot| {
+            let name = slot.name;
+            // SAFETY: just asked.
+            (name, unsafe { slot.operation() })
+        })
     }
 
     /// The names of the places that are taken.
@@ -237,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_has_no_place_and_clears_to_the_last() {
+    fn a_full_table_has_no_place_and_drains_to_the_last() {
         let tracker = Rc::new(());
         let mut slots = Slots::new(3);
         for _ in 0..3 {
@@ -245,7 +254,7 @@ mod tests {
         }
         assert!(slots.vacancy().is_none());
         assert_eq!((slots.taken(), Rc::strong_count(&tracker)), (3, 4));
-        slots.clear();
+        slots.drain(drop);
         assert_eq!((slots.taken(), Rc::strong_count(&tracker)), (0, 1));
         let refused = slots.vacancy().unwrap().place(tracker.clone()).into_operation();
         assert_eq!((slots.taken(), Rc::strong_count(&refused)), (0, 2));

@@ -16,6 +16,7 @@ pub use self::aio::Aio;
 pub use self::assisted::Assisted;
 pub use self::choice::{AnyBackend, Choice};
 pub use self::threads::Threads;
+pub(crate) use self::threads::quietly;
 pub use self::uring::Uring;
 use crate::buffer::BufferPool;
 use crate::error::Error;

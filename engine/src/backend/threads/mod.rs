@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use self::job::Job;
+pub(crate) use self::worker::quietly;
 use self::worker::{Done, Shared};
 use super::{Backend, BackendKind};
 use crate::error::Error;
