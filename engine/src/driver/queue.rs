@@ -252,10 +252,18 @@ mod loom_model {
         }
     }
 
+    /// Goes through the interleavings with up to three preemptions, in seconds; all of them take nine minutes. `LOOM_MAX_PREEMPTIONS`
+    /// says otherwise.
+    fn check(model: impl Fn() + Sync + Send + 'static) {
+        let mut few = loom::model::Builder::new();
+        few.preemption_bound.get_or_insert(3);
+        few.check(model);
+    }
+
     /// Each accepted job is carried out once, and everybody comes to an end: a model in which somebody sleeps for ever fails.
     #[test]
     fn no_job_is_lost_and_nobody_sleeps_for_ever_while_the_queue_is_closed() {
-        loom::model(|| {
+        check(|| {
             let lane = Lane::new(1);
             let io = thread::spawn({
                 let lane = lane.clone();
@@ -272,10 +280,7 @@ mod loom_model {
 
     #[test]
     fn two_who_wait_for_one_place_both_get_it() {
-        // All interleavings of the four take nine minutes, and show no more than those with up to three preemptions.
-        let mut few = loom::model::Builder::new();
-        few.preemption_bound = Some(3);
-        few.check(|| {
+        check(|| {
             let lane = Lane::new(1);
             let submitters = [1, 2].map(|job| {
                 let lane = lane.clone();
@@ -293,10 +298,27 @@ mod loom_model {
         });
     }
 
+    /// As when the engine has failed.
+    #[test]
+    fn who_waits_for_room_is_sent_away_at_the_end_though_nothing_is_started_any_more() {
+        check(|| {
+            let lane = Lane::new(1);
+            assert!(lane.push(0, Patience::Wait));
+            let submitters = [1, 2].map(|job| {
+                let lane = lane.clone();
+                thread::spawn(move || assert!(!lane.push(job, Patience::Wait)))
+            });
+            lane.close();
+            for submitter in submitters {
+                submitter.join().unwrap();
+            }
+        });
+    }
+
     /// A callback on the I/O thread itself pushes while a submitter waits for room.
     #[test]
     fn a_callback_that_goes_beyond_the_bound_keeps_nobody_out() {
-        loom::model(|| {
+        check(|| {
             let lane = Lane::new(1);
             let submitter = thread::spawn({
                 let lane = lane.clone();
