@@ -252,10 +252,15 @@ pub(crate) fn request_next<T: Operation, B: Backend>(engine: &mut Engine<T, B>, 
 
 impl<T: Operation, B: Backend> Engine<T, B> {
     /// Waits for a completion, whosesoever it is, and takes those of the scope to their requests.
-    /// Whether there was one: there is none if nothing is in flight.
+    /// Whether there was one, or one was refused or cancelled: there is none if nothing is in flight.
     fn pump(&mut self) -> Result<bool, Error> {
+        let before = (self.scoped.in_flight, self.held.len());
         for id in mem::take(&mut self.stalled) {
             self.request_next(id);
+        }
+        if (self.scoped.in_flight, self.held.len()) != before {
+            // One was refused or cancelled, and nothing else need come.
+            return Ok(true);
         }
         self.backend.wait(1)?;
         let mut any = false;
