@@ -129,7 +129,10 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
         }
         let waited = engine.attend().and_then(|()| match left {
             _ if !engine.held.is_empty() => Ok(()),
-            None => Ok(engine.backend.wait(wanted)?),
+            None => {
+                let wanted = engine.waitable(wanted);
+                Ok(engine.backend.wait(wanted)?)
+            }
             Some(left) => Ok(engine.backend.wait_timeout(left)?),
         });
         if let Err(error) = waited {

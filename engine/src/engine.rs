@@ -208,7 +208,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         let mut wanted = nr;
         if self.attention {
             self.attend()?;
-            wanted = wanted.saturating_sub(self.held.len());
+            wanted = self.waitable(wanted.saturating_sub(self.held.len()));
         }
         if wanted > 0 {
             self.backend.wait(wanted)?;
@@ -393,6 +393,13 @@ impl<T: Operation, B: Backend> Engine<T, B> {
             self.bounces.leak();
         }
         closed
+    }
+
+    /// For how many completions to wait of so many: what has no room yet in the back end does not come out of it before
+    /// something else does.
+    #[cold]
+    pub(crate) fn waitable(&self, wanted: usize) -> usize {
+        if self.stalled.is_empty() { wanted } else { wanted.min(1) }
     }
 
     /// Looks after what is not as usual.
