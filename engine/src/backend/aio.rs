@@ -23,6 +23,8 @@ pub struct Aio {
     cancels: Vec<u64>,
     /// Nobody has looked for completions since the last submit.
     unseen: bool,
+    /// The entry to cancel by is in use.
+    cancelling: bool,
 }
 
 impl Aio {
@@ -38,18 +40,22 @@ impl Aio {
         // SAFETY: the eventfd is open until the completion is taken, below.
         unsafe { context.add_poll_fd(&always, libc::POLLOUT, OURS)? };
         context.wait()?.try_for_each(|(_, result)| result.map(drop))?;
-        Ok(Self { context, cancels: Vec::new(), unseen: false })
+        Ok(Self { context, cancels: Vec::new(), cancelling: false, unseen: false })
     }
 
-    /// Queues the cancellations that there was no room for.
+    /// Queues a cancellation if there is none already: more than one entry would take the room of requests.
     #[cold]
     fn cancel_late(&mut self) -> Result<(), Error> {
-        while let Some(&user_data) = self.cancels.last() {
+        if self.cancelling {
+            return Ok(());
+        }
+        if let Some(&user_data) = self.cancels.last() {
             match self.context.cancel(user_data, OURS) {
-                Err(aio::Error::NoSpace) => break,
+                Err(aio::Error::NoSpace) => return Ok(()),
                 other => other?,
             }
             self.cancels.pop();
+            self.cancelling = true;
         }
         Ok(())
     }
@@ -60,6 +66,12 @@ impl Aio {
         // Seen, and left for the next line. In a forked child there is nothing.
         mem::forget(self.context.completions().ok()?);
         self.context.next_completion()
+    }
+
+    /// How many completions to wait for: what is yet to be cancelled may not come before the cancellation does.
+    #[inline]
+    fn wanted(&self, nr: usize) -> usize {
+        if self.cancels.is_empty() { nr } else { nr.min(1) }
     }
 
     #[inline]
@@ -122,8 +134,7 @@ unsafe impl Backend for Aio {
     #[inline]
     fn wait(&mut self, nr: usize) -> Result<(), Error> {
         self.prepare()?;
-        // Cancellations that have to wait for room may be what the rest waits for.
-        mem::forget(self.context.wait_nr(if self.cancels.is_empty() { nr } else { nr.min(1) })?);
+        mem::forget(self.context.wait_nr(self.wanted(nr))?);
         Ok(())
     }
 
@@ -141,7 +152,9 @@ unsafe impl Backend for Aio {
         }
     }
 
-    fn attend(&mut self, _user_data: u64, _result: io::Result<u32>) {}
+    fn attend(&mut self, user_data: u64, _result: io::Result<u32>) {
+        self.cancelling &= user_data != OURS;
+    }
 
     fn cancel(&mut self, user_data: u64) -> Result<(), Error> {
         self.cancels.push(user_data);
