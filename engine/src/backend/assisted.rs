@@ -10,6 +10,7 @@ use uring::RwFlags;
 use super::{Backend, BackendKind, OWN, Threads};
 use crate::buffer::BufferPool;
 use crate::direct::is_direct;
+use crate::engine::add_request;
 use crate::error::Error;
 use crate::file::RegisteredFile;
 use crate::operation::Operation;
@@ -93,13 +94,7 @@ impl<B: Backend> Assisted<B> {
             let file = FileRef { fd: threads.as_fd(), registration: None };
             let request = Request { file, action: Action::Poll { events: libc::POLLIN } };
             // SAFETY: the descriptor is open for as long as the threads are there, which end after the back end.
-            let mut added = unsafe { self.main.add(request, DONE_BY_THREADS) };
-            if let Err(Error::Full) = added {
-                self.main.submit()?;
-                // SAFETY: as above; it was not added.
-                added = unsafe { self.main.add(request, DONE_BY_THREADS) };
-            }
-            match added {
+            match unsafe { add_request(&mut self.main, request, DONE_BY_THREADS) } {
                 Ok(()) => self.polled = true,
                 // Cancellations have all the room, and are over: once they are taken, this comes again.
                 Err(Error::Full) => {}
