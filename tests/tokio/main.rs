@@ -3,3 +3,4 @@
 mod common;
 mod late;
 mod seed_ports;
+mod source;

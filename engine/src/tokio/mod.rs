@@ -25,6 +25,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Aio`] is for sources that submit to kernel AIO for themselves; see [`AioSource`].
 
 #[cfg_attr(loom, allow(dead_code, reason = "its users need descriptors, which there are none of in a model"))]
 mod bell;
@@ -51,6 +53,8 @@ mod outcome;
 #[cfg(not(loom))]
 mod shared;
 #[cfg(not(loom))]
+mod source;
+#[cfg(not(loom))]
 mod watched;
 
 #[cfg(not(loom))]
@@ -59,3 +63,5 @@ pub use self::handle::AsyncEngine;
 pub use self::operations::SyncLevel;
 #[cfg(not(loom))]
 pub use self::outcome::{Failed, Outcome, Transferred};
+#[cfg(not(loom))]
+pub use self::source::{Aio, AioEvent, AioReactor, AioSource, Submitter};
