@@ -223,3 +223,47 @@ impl<B: Backend> AsFd for Assisted<B> {
         self.main.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+    use crate::backend::Uring;
+    use crate::operation::{Operation, WriteZeroes};
+
+    #[test]
+    fn the_descriptor_tells_of_everything_that_the_threads_do_after_one_submit() {
+        for round in 0..20 {
+            let file = Arc::new(tempfile::tempfile().unwrap());
+            let mut zeroes: Vec<_> = (0..8)
+                .map(|nr| WriteZeroes { file: file.clone(), offset: nr * 65536, len: 65536, unmap: false })
+                .collect();
+            let Ok(ring) = Uring::new(8) else { return };
+            let mut assisted = Assisted::new(ring);
+            for (operation, user_data) in zeroes.iter_mut().zip(round..) {
+                // SAFETY: the operations are dropped after the back end, which is made after them.
+                unsafe { assisted.add(operation.request(), user_data) }.unwrap();
+            }
+            assisted.submit().unwrap();
+            let mut done = 0;
+            loop {
+                while let Some((user_data, result)) = assisted.next() {
+                    if user_data < OWN {
+                        assert_eq!(result.unwrap(), 0);
+                        done += 1;
+                    } else {
+                        assisted.attend(user_data, result);
+                    }
+                }
+                if done == 8 {
+                    break;
+                }
+                let fd = assisted.as_fd().as_raw_fd();
+                let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+                // SAFETY: one pollfd, a local.
+                assert_eq!(unsafe { libc::poll(&raw mut poll, 1, 10_000) }, 1, "{done} were told of");
+            }
+        }
+    }
+}
