@@ -2,5 +2,6 @@
 
 mod common;
 mod late;
+mod operations;
 mod seed_ports;
 mod source;
