@@ -79,7 +79,7 @@ fn flags_reach_the_kernel_and_unknown_ones_give_the_buffer_back() {
 #[test]
 fn sync_levels_are_the_kernels_words() {
     let bits = [SyncLevel::None, SyncLevel::Data, SyncLevel::Full].map(|level| level.flags().bits());
-    assert_eq!(bits.map(|bits| bits as i32), [0, libc::RWF_DSYNC, libc::RWF_SYNC]);
+    assert_eq!(bits, [0, libc::RWF_DSYNC, libc::RWF_SYNC]);
 }
 
 #[test]
