@@ -101,20 +101,20 @@ fn a_future_that_moves_to_another_task_wakes_that_one() {
 fn what_is_rung_for_is_never_slept_through() {
     model(|| {
         let desk = Arc::new((Bell::new(), Mutex::new(0)));
-        let tasks: Vec<_> = (0..2)
-            .map(|_| {
-                let desk = desk.clone();
-                thread::spawn(move || {
+        let tasks = [1, 2].map(|times| {
+            let desk = desk.clone();
+            thread::spawn(move || {
+                for _ in 0..times {
                     *lock(&desk.1) += 1;
                     desk.0.ring();
-                })
+                }
             })
-            .collect();
+        });
         let (sleep, waker) = sleep();
         loop {
             desk.0.listen(&waker);
             desk.0.answer();
-            if *lock(&desk.1) == 2 {
+            if *lock(&desk.1) == 3 {
                 break;
             }
             sleep.0.wait();
