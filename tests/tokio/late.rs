@@ -284,3 +284,42 @@ fn an_error_of_the_disk_comes_with_the_buffer_and_a_positive_errno() {
         assert_eq!((failed.transferred, census.count(), engine.available()), (0, 1, 1));
     }));
 }
+
+#[test]
+fn an_operation_outlives_the_thread_that_has_submitted_it() {
+    for kind in KINDS {
+        let runtime = current_thread();
+        let disk = or_skip!(Disk::held(16 * BLOCK));
+        let engine = runtime.block_on(async { engine(kind, 1) });
+        let read = runtime.spawn({
+            let (engine, file) = (engine.clone(), disk.open());
+            async move { engine.read_at(file, Census::default().buffer(), 4096).await.unwrap() }
+        });
+        std::thread::scope(|scope| {
+            scope.spawn(|| run(&runtime, at_the_disk(&disk, 1)));
+        });
+        disk.release();
+        files::check(&run(&runtime, read).unwrap().buffer.bytes, 4096);
+    }
+}
+
+#[test]
+fn a_driver_that_is_gone_before_its_first_turn_loses_nothing() {
+    for kind in KINDS {
+        let (own, home) = (current_thread(), multi_thread());
+        let file = tests::files::TempFile::new(BLOCK);
+        let engine = {
+            let _in_it = own.enter();
+            engine(kind, 1)
+        };
+        // Added to an engine whose driver has never run and never will.
+        let read = home.spawn({
+            let (engine, file) = (engine.clone(), file.open(0));
+            async move { engine.read_at(file, Census::default().buffer(), 0).await }
+        });
+        run(&home, until(|| engine.available() == 0));
+        drop(own);
+        files::check(&run(&home, read).unwrap().unwrap().buffer.bytes, 0);
+        run(&home, engine.close()).unwrap();
+    }
+}
