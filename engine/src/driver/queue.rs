@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::PoisonError;
 
 use crate::error::Error;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// A bounded queue of many who push and one I/O thread that takes.
 ///
@@ -71,7 +71,7 @@ impl<J> Queue<J> {
 
     fn lock(&self) -> MutexGuard<'_, State<J>> {
         // Nothing under this lock panics between two steps that belong together.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Accepts a job, or gives it back.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 /// A bounded queue between I/O threads and the threads that do what they push.
 pub(super) struct Workers<W> {
@@ -34,7 +34,7 @@ impl<W> Workers<W> {
 
     fn lock(&self) -> MutexGuard<'_, State<W>> {
         // Each statement under this lock leaves it whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Does what comes, until there are no more producers and nothing is left.

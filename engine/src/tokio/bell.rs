@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::sync::{AtomicBool, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
 /// A bell that wakes the driver once for any number of rings, until it has answered.
 ///

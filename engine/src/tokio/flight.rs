@@ -32,10 +32,11 @@ struct Parts<O> {
 unsafe impl<O: Send> Sync for Flown<O> {}
 
 impl<O: Operation + Send> Flown<O> {
-    /// Makes both ends. The waker is that of the future's first poll.
-    pub(super) fn new(operation: O, waker: Waker) -> (Arc<Self>, Flight) {
+    /// Makes both ends.
+    #[inline]
+    pub(super) fn new(operation: O) -> (Arc<Self>, Flight) {
         let parts = Parts { operation: Some(operation), result: Ok(0), transferred: 0 };
-        let flown = Arc::new(Self { handover: Handover::new(Some(waker)), parts: UnsafeCell::new(parts) });
+        let flown = Arc::new(Self { handover: Handover::new(), parts: UnsafeCell::new(parts) });
         (Arc::clone(&flown), Flight(flown))
     }
 
@@ -59,11 +60,26 @@ impl<O: Operation + Send> Flown<O> {
 
 /// What an engine needs of a [`Flown`], whatever its type.
 trait Fly: Send + Sync {
+    /// As [`Operation::request`].
+    ///
     /// # Safety
     ///
     /// For the [`Flight`], before `land`; the result is not kept beyond another call for it.
-    #[expect(clippy::mut_from_ref, reason = "the caller is the only one that has the parts")]
-    unsafe fn operation(&self) -> &mut dyn Operation;
+    unsafe fn request(&self) -> Request<'_>;
+
+    /// As [`Operation::transfer_len`].
+    ///
+    /// # Safety
+    ///
+    /// For the [`Flight`], before `land`.
+    unsafe fn transfer_len(&self) -> Option<usize>;
+
+    /// As [`Operation::finish`].
+    ///
+    /// # Safety
+    ///
+    /// For the [`Flight`], before `land`, and the contract of [`Operation::finish`].
+    unsafe fn finish(&self, transferred: usize);
 
     /// # Safety
     ///
@@ -71,9 +87,13 @@ trait Fly: Send + Sync {
     unsafe fn land(&self, result: io::Result<usize>, transferred: usize) -> Option<Waker>;
 }
 
-impl<O: Operation + Send> Fly for Flown<O> {
+impl<O: Operation + Send> Flown<O> {
+    /// # Safety
+    ///
+    /// For the [`Flight`], before `land`; the result is not kept beyond another call for it.
     #[inline]
-    unsafe fn operation(&self) -> &mut dyn Operation {
+    #[expect(clippy::mut_from_ref, reason = "the caller is the only one that has the parts")]
+    unsafe fn operation(&self) -> &mut O {
         // SAFETY: before `land` the parts are the flight's (the type's invariant), and it has no other reference
         // to them (this fn's contract).
         let parts = unsafe { &mut *self.parts.get() };
@@ -82,9 +102,28 @@ impl<O: Operation + Send> Fly for Flown<O> {
             None => unreachable!("the future takes it after `land` only"),
         }
     }
+}
+
+impl<O: Operation + Send> Fly for Flown<O> {
+    unsafe fn request(&self) -> Request<'_> {
+        // SAFETY: this fn's contract.
+        unsafe { self.operation() }.request()
+    }
+
+    unsafe fn transfer_len(&self) -> Option<usize> {
+        // SAFETY: this fn's contract.
+        unsafe { self.operation() }.transfer_len()
+    }
+
+    unsafe fn finish(&self, transferred: usize) {
+        // SAFETY: this fn's contract.
+        let operation = unsafe { self.operation() };
+        // SAFETY: as above.
+        unsafe { operation.finish(transferred) }
+    }
 
     unsafe fn land(&self, result: io::Result<usize>, transferred: usize) -> Option<Waker> {
-        // SAFETY: as above.
+        // SAFETY: before this the parts are the flight's (the type's invariant).
         let parts = unsafe { &mut *self.parts.get() };
         parts.result = result;
         parts.transferred = transferred;
@@ -125,21 +164,19 @@ unsafe impl Operation for Flight {
     #[inline]
     fn request(&mut self) -> Request<'_> {
         // SAFETY: this is the flight, borrowed for as long as the request is.
-        unsafe { self.0.operation() }.request()
+        unsafe { self.0.request() }
     }
 
     #[inline]
     fn transfer_len(&mut self) -> Option<usize> {
         // SAFETY: as above.
-        unsafe { self.0.operation() }.transfer_len()
+        unsafe { self.0.transfer_len() }
     }
 
     #[inline]
     unsafe fn finish(&mut self, transferred: usize) {
-        // SAFETY: as above.
-        let operation = unsafe { self.0.operation() };
-        // SAFETY: this fn's contract.
-        unsafe { operation.finish(transferred) }
+        // SAFETY: as above, and this fn's contract.
+        unsafe { self.0.finish(transferred) }
     }
 }
 

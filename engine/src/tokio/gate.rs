@@ -1,6 +1,6 @@
 //! Who may still use the engine.
 
-use super::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock};
 
 /// Something that is used by many until it is closed, and then ended by one.
 #[derive(Debug)]

@@ -79,6 +79,9 @@ assert_impl_all!(AsyncEngine: Send, Sync, Clone);
 impl AsyncEngine {
     /// Makes an engine that the runtime drives in which this is called.
     ///
+    /// What would keep the runtime's thread, buffered transfers over kernel AIO, is left to threads
+    /// ([`Options::offload_buffered`]).
+    ///
     /// # Errors
     ///
     /// As [`Options::build`]; a descriptor more is needed.
@@ -88,7 +91,7 @@ impl AsyncEngine {
     /// Outside of a Tokio runtime, or if that has no I/O driver (`enable_io`).
     pub fn new(options: &Options) -> io::Result<Self> {
         let runtime = Handle::current();
-        let shared = Arc::new(Shared::new(options.build()?));
+        let shared = Arc::new(Shared::new(options.clone().offload_buffered(true).build()?));
         runtime.spawn(Driver::new(Arc::clone(&shared))?);
         Ok(Self(Arc::new(Last(shared))))
     }

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::sync::{AtomicBool, Mutex, Ordering, lock};
+use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 
 /// Tells one side that the other one is done, once, and wakes it.
 ///
@@ -16,9 +16,8 @@ pub(super) struct Handover {
 }
 
 impl Handover {
-    /// Begins with whom to wake, so that the first poll costs no lock.
-    pub(super) fn new(waker: Option<Waker>) -> Self {
-        Self { done: AtomicBool::new(false), waker: Mutex::new(waker) }
+    pub(super) fn new() -> Self {
+        Self { done: AtomicBool::new(false), waker: Mutex::new(None) }
     }
 
     /// Says that it is done, and returns whom to wake: by the caller, when it holds no lock.

@@ -17,47 +17,58 @@ use crate::operation::Operation;
 /// the engine has the operation.
 pub(super) struct Landing<'a, O: Operation + Send> {
     shared: &'a Shared,
-    stage: Stage<O>,
+    flown: Arc<Flown<O>>,
+    stage: Stage,
 }
 
-enum Stage<O> {
-    New(O),
-    /// The engine had no room in spite of the permit: its back end wants completions taken first.
-    Stalled(Arc<Flown<O>>, Flight),
-    Flying(Arc<Flown<O>>, Id),
+enum Stage {
+    /// Not yet added, or the engine had no room in spite of the permit: its back end wants completions taken first.
+    Waiting(Flight),
+    Flying(Id),
     Over,
 }
 
 impl<'a, O: Operation + Send> Landing<'a, O> {
+    #[inline]
     pub(super) fn new(shared: &'a Shared, operation: O) -> Self {
-        Self { shared, stage: Stage::New(operation) }
+        let (flown, flight) = Flown::new(operation);
+        Self { shared, flown, stage: Stage::Waiting(flight) }
     }
 
-    fn start(&mut self, flown: Arc<Flown<O>>, flight: Flight, cx: &Context<'_>) -> Poll<Outcome<O>> {
+    #[inline]
+    fn start(&mut self, flight: Flight, cx: &Context<'_>) -> Poll<Outcome<O>> {
         let shared = self.shared;
-        let (error, flight) = match shared.gate.enter(flight, |engine, flight| engine.add(flight)) {
+        // Nobody wakes it before it is added but this poll's waker.
+        let _ = self.flown.handover().poll(cx.waker());
+        match shared.gate.enter(flight, |engine, flight| engine.add(flight)) {
             Ok(Ok(id)) => {
-                self.stage = Stage::Flying(flown, id);
+                self.stage = Stage::Flying(id);
                 shared.bell.ring();
-                return Poll::Pending;
+                Poll::Pending
             }
-            Ok(Err(Rejected { error: Error::Full, operation })) => {
-                self.stage = Stage::Stalled(flown, operation);
-                shared.bell.ring();
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Ok(Err(Rejected { error, operation })) => (error, operation),
-            Err(flight) => (Error::Closed, flight),
-        };
-        shared.permits.add_permits(1);
+            Ok(Err(rejected)) => self.refused(rejected, cx),
+            Err(operation) => self.refused(Rejected { error: Error::Closed, operation }, cx),
+        }
+    }
+
+    #[cold]
+    fn refused(&mut self, rejected: Rejected<Flight>, cx: &Context<'_>) -> Poll<Outcome<O>> {
+        let Rejected { error, operation: flight } = rejected;
+        if matches!(error, Error::Full) {
+            self.stage = Stage::Waiting(flight);
+            self.shared.bell.ring();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.shared.permits.add_permits(1);
         // The waker is that of this poll, which is not over.
         drop(flight.land(Err(error.into()), 0));
-        Self::landed(&flown)
+        self.landed()
     }
 
-    fn landed(flown: &Flown<O>) -> Poll<Outcome<O>> {
-        match flown.take() {
+    #[inline]
+    fn landed(&self) -> Poll<Outcome<O>> {
+        match self.flown.take() {
             Some(outcome) => Poll::Ready(outcome),
             None => unreachable!("it has landed, and is taken once"),
         }
@@ -67,21 +78,14 @@ impl<'a, O: Operation + Send> Landing<'a, O> {
 impl<O: Operation + Send> Future for Landing<'_, O> {
     type Output = Outcome<O>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<O>> {
         let this = self.get_mut();
         match std::mem::replace(&mut this.stage, Stage::Over) {
-            Stage::New(operation) => {
-                let (flown, flight) = Flown::new(operation, cx.waker().clone());
-                this.start(flown, flight, cx)
-            }
-            Stage::Stalled(flown, flight) => {
-                // Nobody wakes it before it is added but this poll's waker.
-                let _ = flown.handover().poll(cx.waker());
-                this.start(flown, flight, cx)
-            }
-            Stage::Flying(flown, _) if flown.handover().poll(cx.waker()) => Self::landed(&flown),
-            Stage::Flying(flown, id) => {
-                this.stage = Stage::Flying(flown, id);
+            Stage::Waiting(flight) => this.start(flight, cx),
+            Stage::Flying(_) if this.flown.handover().poll(cx.waker()) => this.landed(),
+            Stage::Flying(id) => {
+                this.stage = Stage::Flying(id);
                 Poll::Pending
             }
             Stage::Over => panic!("polled after it was over"),
@@ -89,17 +93,14 @@ impl<O: Operation + Send> Future for Landing<'_, O> {
     }
 }
 
-// The operation is on the heap or not yet used by anybody.
-impl<O: Operation + Send> Unpin for Landing<'_, O> {}
-
 /// What is in flight stays with the engine, which gives the permit back when the kernel is done. What may never end by
 /// itself is asked to.
 impl<O: Operation + Send> Drop for Landing<'_, O> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::New(_) | Stage::Stalled(..) => self.shared.permits.add_permits(1),
-            Stage::Flying(flown, id) if !flown.handover().is_done() => self.shared.give_up(id),
-            Stage::Flying(..) | Stage::Over => {}
+            Stage::Waiting(_) => self.shared.permits.add_permits(1),
+            Stage::Flying(id) if !self.flown.handover().is_done() => self.shared.give_up(id),
+            Stage::Flying(_) | Stage::Over => {}
         }
     }
 }

@@ -36,7 +36,6 @@ mod gate;
 mod handover;
 #[cfg(all(test, loom))]
 mod models;
-mod sync;
 
 #[cfg(not(loom))]
 mod driver;

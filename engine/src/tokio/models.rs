@@ -10,8 +10,9 @@ use loom::thread;
 use super::bell::Bell;
 use super::gate::Gate;
 use super::handover::Handover;
-use super::sync::{Mutex, Ordering, lock};
 use crate::slots::Slots;
+use crate::sync::{Mutex, Ordering, lock};
+use crate::trace::Trace;
 
 /// Up to three preemptions: more have found nothing, in minutes.
 fn model(f: impl Fn() + Send + Sync + 'static) {
@@ -45,8 +46,11 @@ struct Result {
     value: UnsafeCell<u32>,
 }
 
-fn result(waker: Option<Waker>) -> Arc<Result> {
-    Arc::new(Result { handover: Handover::new(waker), value: UnsafeCell::new(0) })
+/// As a future has it that was polled once.
+fn result() -> Arc<Result> {
+    let result = Arc::new(Result { handover: Handover::new(), value: UnsafeCell::new(0) });
+    assert!(!result.handover.poll(&nobody()));
+    result
 }
 
 fn land(result: &Result) {
@@ -69,7 +73,7 @@ fn wait(result: &Result) -> u32 {
 #[test]
 fn a_future_that_is_polled_while_its_operation_lands_sees_the_result() {
     model(|| {
-        let result = result(Some(nobody()));
+        let result = result();
         let engine = thread::spawn({
             let result = result.clone();
             move || land(&result)
@@ -82,7 +86,7 @@ fn a_future_that_is_polled_while_its_operation_lands_sees_the_result() {
 #[test]
 fn a_future_that_moves_to_another_task_wakes_that_one() {
     model(|| {
-        let result = result(Some(nobody()));
+        let result = result();
         let engine = thread::spawn({
             let result = result.clone();
             move || land(&result)
@@ -199,7 +203,11 @@ fn whoever_has_a_permit_finds_a_place_and_an_operation_without_a_future_goes_onc
                     let permit = permits.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Relaxed);
                     if permit.is_ok() {
                         let added = gate.enter(operation, |slots, operation| {
-                            slots.vacancy().expect("there is a permit").place(operation).commit();
+                            slots
+                                .vacancy()
+                                .expect("there is a permit")
+                                .place(operation)
+                                .commit(Trace::none());
                         });
                         assert_eq!(added, Ok(()));
                     }
@@ -220,7 +228,7 @@ fn whoever_has_a_permit_finds_a_place_and_an_operation_without_a_future_goes_onc
         }
         let left = gate.take().map_or(0, |mut slots| {
             let left = slots.taken();
-            slots.clear();
+            slots.drain(drop);
             left
         });
         assert_eq!(permits.load(Ordering::Relaxed) + left, 1);

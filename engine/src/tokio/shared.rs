@@ -11,12 +11,12 @@ use ::tokio::sync::Semaphore;
 use super::bell::Bell;
 use super::flight::Flight;
 use super::gate::Gate;
-use super::sync::{Mutex, lock};
 use crate::backend::BackendKind;
 use crate::completion::Completion;
 use crate::engine::{Engine, Id};
 use crate::operation::Operation;
 use crate::request::Action;
+use crate::sync::{Mutex, lock};
 use crate::verdict::is_stream;
 
 /// How often a kernel is asked again that has refused to say what is done.

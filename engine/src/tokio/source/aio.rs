@@ -11,7 +11,7 @@ use super::reactor::AioReactor;
 use super::registry::MOST;
 use super::submitter::Submitter;
 use crate::error::Error;
-use crate::tokio::sync::lock;
+use crate::sync::lock;
 
 /// Associates a source with the reactor that tells when its requests are done.
 ///

@@ -14,8 +14,8 @@ use ::tokio::io::unix::AsyncFd;
 use ::tokio::runtime::Handle;
 
 use super::registry::{Errands, Registry};
+use crate::sync::{Mutex, lock};
 use crate::tokio::bell::Bell;
-use crate::tokio::sync::{Mutex, lock};
 use crate::tokio::watched::watch;
 
 /// How often it looks before others of the runtime have their turn.
