@@ -16,6 +16,7 @@ head -c 1M /dev/urandom >"$work/file"
 cp "$work/file" "$work/copy"
 bench "$work/file" --duration 0.05 --mode buffered
 cmp "$work/file" "$work/copy"
+bench futures --rounds 2 --slice 2 --depth 1,8
 bench probe "$work/file"
-for engine in pread aio uring; do bench micro --engine "$engine" --op read --batch 4 --ops 1000; done
+for engine in pread aio uring engine; do bench micro --engine "$engine" --op read --batch 4 --ops 1000; done
 bench micro --engine uring --op nop --batch 32 --ops 3200

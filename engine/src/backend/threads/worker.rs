@@ -6,13 +6,12 @@ use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
 use super::job::{Job, Outcome};
 use crate::eventfd::EventFd;
-use crate::sync::lock;
 
 /// A job that is done.
 #[derive(Debug)]
@@ -44,6 +43,11 @@ struct Jobs {
     running: Vec<(u64, bool)>,
     idle: usize,
     stop: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is behind these locks is whole after each statement.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
