@@ -13,10 +13,10 @@ use std::ptr;
 use libc::iovec;
 use uring::RwFlags;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, add_request};
 use crate::buffer::{AlignedBuf, IoBufMut};
 use crate::direct::{DirectIo, is_direct};
-use crate::engine::{Engine, add_request};
+use crate::engine::Engine;
 use crate::operation::Operation;
 use crate::request::{Action, FileRef, Request};
 use crate::verdict::{cancelled, is_to_try_again};

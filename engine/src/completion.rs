@@ -6,8 +6,8 @@ use std::mem;
 use std::ptr::NonNull;
 use std::time::Instant;
 
-use crate::backend::{AnyBackend, Backend};
-use crate::engine::{Engine, Id, add_to};
+use crate::backend::{AnyBackend, Backend, add_to};
+use crate::engine::{Engine, Id};
 use crate::error::Rejected;
 use crate::operation::Operation;
 use crate::slots::Slot;

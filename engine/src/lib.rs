@@ -51,7 +51,7 @@
 //! # How it is built
 //!
 //! `engine` puts operations into `slots` and words their requests; a back end (`backend`) carries requests out and returns
-//! numbers; `verdict` decides what a completion means, and `completion` hands the operation out. A request's name is its slot's index and
+//! numbers; `settle` takes them to their operations, `verdict` decides what they mean, and `completion` hands operations out. A request's name is its slot's index and
 //! a generation, so that none is taken for another. What is not an operation in a slot has bits of its own in that name: `scope` for
 //! slices, `bounce` for unaligned transfers, [`OWN`] for a back end's own requests.
 
@@ -73,6 +73,7 @@ mod options;
 mod registration;
 mod request;
 mod scope;
+mod settle;
 mod slots;
 mod stats;
 mod sync;

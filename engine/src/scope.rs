@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use libc::{c_int, c_short, iovec};
 use uring::RwFlags;
 
-use crate::backend::{AnyBackend, Backend};
-use crate::engine::{Engine, Id, add_request};
+use crate::backend::{AnyBackend, Backend, add_request};
+use crate::engine::{Engine, Id};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::request::{Action, FileRef, IoVecs, Request};

@@ -11,7 +11,7 @@ use crate::fold::fold;
 use crate::memory::{Buf, UNTOUCHED, holds};
 use crate::model::{End, Flight, Model, Verdict, WRITE_ZERO, What, fail};
 use crate::plan::Kind;
-use crate::script::{Record, Shared, Tag};
+use crate::script::{Event, Record, Shared, Tag};
 use crate::world::Handle;
 
 /// What the engines are for.
@@ -129,7 +129,7 @@ impl State {
             self.retries = *self.retries.start()..=self.retries.end() + slack;
             self.shorts = *self.shorts.start()..=self.shorts.end() + slack;
             let last = record.events.iter().rev().find_map(|event| match event {
-                crate::script::Event::Result { answer: Err(errno), .. } => Some(Err(*errno)),
+                Event::Result { answer: Err(errno), .. } | Event::Refused(errno) => Some(Err(*errno)),
                 _ => None,
             });
             let allowed = [Some(Err(libc::ECANCELED)), folded.end, last];

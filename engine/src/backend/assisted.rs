@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use uring::RwFlags;
 
-use super::{Backend, BackendKind, OWN, Threads};
+use super::{Backend, BackendKind, OWN, Threads, add_request};
 use crate::buffer::BufferPool;
 use crate::direct::is_direct;
-use crate::engine::add_request;
 use crate::error::Error;
 use crate::file::RegisteredFile;
 use crate::operation::Operation;

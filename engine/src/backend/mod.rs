@@ -1,5 +1,6 @@
 //! Back ends: what carries requests out.
 
+mod adding;
 mod aio;
 mod assisted;
 mod choice;
@@ -12,6 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::adding::{add_request, add_to};
 pub use self::aio::Aio;
 pub use self::assisted::Assisted;
 pub use self::choice::{AnyBackend, Choice};
