@@ -39,7 +39,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     #[inline(always)]
     pub(crate) fn next_whole(&mut self) -> Option<(NonNull<Slot<T>>, usize)> {
         let Self { backend, slots, held, attention, .. } = self;
-        let next = backend.next_with(|user_data, result| match result {
+        backend.next_with(|user_data, result| match result {
             Ok(count) => {
                 if let Some(slot) = slots.get_mut(user_data as u32 as usize)
                     && slot.name() == user_data
@@ -55,8 +55,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
                 hold_error(held, attention, user_data, error);
                 None
             }
-        });
-        next?
+        })
     }
 
     /// Takes a completion to its operation, and returns the result if that is done.

@@ -167,14 +167,15 @@ unsafe impl<B: Backend> Backend for Assisted<B> {
     }
 
     #[inline(always)]
-    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> R) -> Option<R> {
-        match self.main.next() {
-            Some((user_data, result)) => Some(make(user_data, result)),
-            None if self.helping > 0 => {
-                self.next_of_threads().map(|(user_data, result)| make(user_data, result))
-            }
-            None => None,
+    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> Option<R>) -> Option<R> {
+        if let Some((user_data, result)) = self.main.next() {
+            return make(user_data, result);
         }
+        if self.helping == 0 {
+            return None;
+        }
+        let (user_data, result) = self.next_of_threads()?;
+        make(user_data, result)
     }
 
     fn attend(&mut self, user_data: u64, result: io::Result<u32>) {

@@ -155,11 +155,12 @@ unsafe impl Backend for AnyBackend {
     }
 
     #[inline(always)]
-    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> R) -> Option<R> {
-        match &mut self.0 {
-            Any::Uring(backend) => backend.next_with(make),
-            _ => self.next().map(|(user_data, result)| make(user_data, result)),
+    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> Option<R>) -> Option<R> {
+        if let Any::Uring(backend) = &mut self.0 {
+            return backend.next_with(make);
         }
+        let (user_data, result) = self.next()?;
+        make(user_data, result)
     }
 
     fn attend(&mut self, user_data: u64, result: io::Result<u32>) {

@@ -128,12 +128,13 @@ pub unsafe trait Backend: AsFd + Sized {
     /// After it has returned `None`, the descriptor of the back end is readable when there is another one.
     fn next(&mut self) -> Option<(u64, io::Result<u32>)>;
 
-    /// As [`next`](Self::next), and makes something of the completion.
+    /// As [`next`](Self::next), and makes something of the completion, or nothing.
     ///
     /// A back end that is one of several has `make` become part of each one's code.
     #[inline]
-    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> R) -> Option<R> {
-        self.next().map(|(user_data, result)| make(user_data, result))
+    fn next_with<R>(&mut self, make: impl FnOnce(u64, io::Result<u32>) -> Option<R>) -> Option<R> {
+        let (user_data, result) = self.next()?;
+        make(user_data, result)
     }
 
     /// Looks at a completion of the back end's own.
