@@ -61,62 +61,68 @@ impl Drop for Fragile {
 }
 
 fn a_panic_of_an_operation_leaves_the_engine_whole(case: &Case) {
-    let file = TempFile::new(4096);
-    let dropped = Arc::new(AtomicUsize::new(0));
-    let fragile = |panics, offset| Fragile {
-        read: Read::new(shared(&file), vec![0; 64], offset),
-        panics,
-        dropped: dropped.clone(),
-    };
-    for panics in [Where::Request, Where::Length, Where::Finish, Where::Drop] {
-        let mut engine: Engine<Fragile> = case.engine(8);
-        let mut whole = 0;
-        for nr in 0..6 {
-            let kind = if nr == 2 { panics } else { Where::Nowhere };
-            let added = catch_unwind(AssertUnwindSafe(|| engine.add(fragile(kind, nr * 64)).map(drop)));
-            whole += usize::from(kind == Where::Nowhere && added.is_ok());
-        }
-        assert_eq!(whole, 5);
-        let mut seen = 0;
-        for _ in 0..20 {
-            let took = catch_unwind(AssertUnwindSafe(|| {
-                for done in engine.wait().unwrap() {
-                    if done.operation.panics == Where::Nowhere {
-                        assert_eq!(done.result.as_ref().ok(), Some(&64));
-                        files::check(&done.operation.read.buffer, done.operation.read.offset);
-                        seen += 1;
-                    }
-                }
-            }));
-            if took.is_ok() && engine.in_flight() == 0 {
-                break;
+    // What is leaked stays in the child.
+    case.in_child(|| {
+        let file = TempFile::new(4096);
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let fragile = |panics, offset| Fragile {
+            read: Read::new(shared(&file), vec![0; 64], offset),
+            panics,
+            dropped: dropped.clone(),
+        };
+        for panics in [Where::Request, Where::Length, Where::Finish, Where::Drop] {
+            let mut engine: Engine<Fragile> = case.engine(8);
+            let mut whole = 0;
+            for nr in 0..6 {
+                let kind = if nr == 2 { panics } else { Where::Nowhere };
+                let added = catch_unwind(AssertUnwindSafe(|| engine.add(fragile(kind, nr * 64)).map(drop)));
+                whole += usize::from(kind == Where::Nowhere && added.is_ok());
             }
+            assert_eq!(whole, 5);
+            let mut seen = 0;
+            for _ in 0..20 {
+                let took = catch_unwind(AssertUnwindSafe(|| {
+                    for done in engine.wait().unwrap() {
+                        if done.operation.panics == Where::Nowhere {
+                            assert_eq!(done.result.as_ref().ok(), Some(&64));
+                            files::check(&done.operation.read.buffer, done.operation.read.offset);
+                            seen += 1;
+                        }
+                    }
+                }));
+                if took.is_ok() && engine.in_flight() == 0 {
+                    break;
+                }
+            }
+            assert_eq!(seen, 5, "{panics:?}");
+            // And it goes on.
+            engine.add(fragile(Where::Nowhere, 0)).unwrap();
+            assert_eq!(engine.wait().unwrap().count(), 1, "{panics:?}");
+            engine.close().unwrap();
         }
-        assert_eq!(seen, 5, "{panics:?}");
-        // And it goes on.
-        engine.add(fragile(Where::Nowhere, 0)).unwrap();
-        assert_eq!(engine.wait().unwrap().count(), 1, "{panics:?}");
-        engine.close().unwrap();
-    }
+    });
 }
 
 fn a_panic_while_an_engine_is_dropped_is_passed_on_and_all_else_ends(case: &Case) {
-    let file = TempFile::new(4096);
-    let dropped = Arc::new(AtomicUsize::new(0));
-    for close in [false, true] {
-        dropped.store(0, Ordering::SeqCst);
-        let mut engine: Engine<Fragile> = case.engine(8);
-        for nr in 0..4 {
-            let panics = if nr == 1 { Where::Drop } else { Where::Nowhere };
-            let read = Read::new(shared(&file), vec![0; 64], 0);
-            engine.add(Fragile { read, panics, dropped: dropped.clone() }).unwrap();
+    // What is leaked stays in the child.
+    case.in_child(|| {
+        let file = TempFile::new(4096);
+        let dropped = Arc::new(AtomicUsize::new(0));
+        for close in [false, true] {
+            dropped.store(0, Ordering::SeqCst);
+            let mut engine: Engine<Fragile> = case.engine(8);
+            for nr in 0..4 {
+                let panics = if nr == 1 { Where::Drop } else { Where::Nowhere };
+                let read = Read::new(shared(&file), vec![0; 64], 0);
+                engine.add(Fragile { read, panics, dropped: dropped.clone() }).unwrap();
+            }
+            engine.submit().unwrap();
+            let caught =
+                catch_unwind(AssertUnwindSafe(|| if close { engine.close().unwrap() } else { drop(engine) }));
+            assert!(caught.is_err());
+            assert!((2..=4).contains(&dropped.load(Ordering::SeqCst)), "each is dropped once or leaked");
         }
-        engine.submit().unwrap();
-        let caught =
-            catch_unwind(AssertUnwindSafe(|| if close { engine.close().unwrap() } else { drop(engine) }));
-        assert!(caught.is_err());
-        assert!((2..=4).contains(&dropped.load(Ordering::SeqCst)), "each is dropped once or leaked");
-    }
+    });
 }
 
 on_each!(
