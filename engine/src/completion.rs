@@ -226,7 +226,7 @@ impl<'a, T: Operation, B: Backend> Done<'a, T, B> {
         Id(self.slot().name())
     }
 
-    /// Bytes transferred, the mask of a poll, or 0.
+    /// Bytes transferred, the mask of a poll, or 0. Ask before the operation is changed.
     ///
     /// # Errors
     ///
