@@ -8,9 +8,10 @@
 //! the back end has said, and from the model of the file. At the end nothing is left: neither places, nor buffers,
 //! descriptors, threads or rings of kernel AIO.
 //!
-//! Each test runs cases until its share of [`LEAST`] operations is through. `ENGINE_PROPERTY_SECONDS=3600` has them run for that
-//! long instead, with new seeds all the time. `PROPERTY_CASES` (or `PROPTEST_CASES`) sets how many cases each test runs;
-//! `PROPTEST_RNG_SEED` repeats a run. A case that fails is shrunk and printed with its seed.
+//! Each test runs cases until its share of [`LEAST`] operations is through. `ENGINE_PROPERTY_SECONDS=3600` has all of them
+//! together run for that long instead, each for its share, with new seeds all the time. `PROPERTY_CASES` (or
+//! `PROPTEST_CASES`) sets how many cases each test runs; `PROPTEST_RNG_SEED` repeats a run. A case that fails is shrunk and
+//! printed with its seed.
 
 mod ending;
 mod faulty;
@@ -60,7 +61,7 @@ fn number(names: &[&str]) -> Option<u64> {
     wish.map(|wish| wish.parse().expect("a number"))
 }
 
-/// Runs cases until there are enough, and reports the first that fails, shrunk.
+/// Runs cases until there are enough for a share in percent, and reports the first that fails, shrunk.
 #[track_caller]
 fn check<S: Subject>(kind: Kind, share: u64) {
     let cases = number(&["PROPERTY_CASES", "PROPTEST_CASES"]);
@@ -72,13 +73,14 @@ fn check<S: Subject>(kind: Kind, share: u64) {
         max_shrink_time: 60_000,
         ..Config::default()
     };
-    let (begin, operations, tries) = (Instant::now(), Cell::new(0), Cell::new(1));
+    let (spent, operations, tries) = (Cell::new(Duration::ZERO), Cell::new(0), Cell::new(1));
     loop {
         let result = TestRunner::new(config.clone()).run(&plan(kind), |plan| {
             for _ in 0..tries.get() {
                 // It shrinks after the first one that fails, and what depends on what comes first may go well once.
-                let count = case::<S>(&plan).inspect_err(|_| tries.set(3))?;
+                let (count, time) = case::<S>(&plan).inspect_err(|_| tries.set(3))?;
                 operations.set(operations.get() + count);
+                spent.set(spent.get() + time);
             }
             Ok(())
         });
@@ -88,7 +90,7 @@ fn check<S: Subject>(kind: Kind, share: u64) {
             Err(error) => panic!("{error}"),
         }
         let enough = match seconds {
-            Some(seconds) => begin.elapsed() >= Duration::from_secs(seconds),
+            Some(seconds) => spent.get() >= Duration::from_secs(seconds) * share as u32 / 100,
             None => cases.is_some() || operations.get() >= LEAST * share / 100,
         };
         if enough {
@@ -101,7 +103,7 @@ fn check<S: Subject>(kind: Kind, share: u64) {
         std::io::stderr(),
         "{} operations, {kind:?}, {name}, in {:.1} s",
         operations.get(),
-        begin.elapsed().as_secs_f64()
+        spent.get().as_secs_f64()
     );
 }
 
@@ -131,10 +133,10 @@ fn engine_threads() -> usize {
     count()
 }
 
-/// Runs a case and returns how many operations it had.
-fn case<S: Subject>(plan: &Plan) -> Verdict<u64> {
+/// Runs a case and returns how many operations it had, and how long they took.
+fn case<S: Subject>(plan: &Plan) -> Verdict<(u64, Duration)> {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let watchdog = Watchdog::new(plan);
+    let (watchdog, begin) = (Watchdog::new(plan), Instant::now());
     let before = census();
     let mut run = Run::<S>::new(plan)?;
     for (nth, step) in plan.steps.iter().enumerate() {
@@ -145,7 +147,7 @@ fn case<S: Subject>(plan: &Plan) -> Verdict<u64> {
     let operations = run.state.accepted;
     drop(run);
     prop_assert_eq!(census(), before, "descriptors, threads, rings of kernel AIO");
-    Ok(operations)
+    Ok((operations, begin.elapsed()))
 }
 
 #[test]
