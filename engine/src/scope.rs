@@ -8,6 +8,8 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use libc::{c_int, c_short, iovec};
 use uring::RwFlags;
@@ -178,14 +180,27 @@ impl<T: Operation, B: Backend> Drop for Ending<'_, T, B> {
     }
 }
 
+/// How often in a row, a millisecond apart, the kernel may refuse a wait before there is no hope.
+const REFUSALS: u32 = 1000;
+
 /// Waits until nothing of the scope is in flight. There is no returning before: the memory is about to be somebody else's.
 fn finish<T: Operation, B: Backend>(engine: &mut Engine<T, B>) {
+    let mut refusals = 0;
     while engine.scoped.in_flight > 0 {
-        let Err(error) = engine.pump() else { continue };
+        let Err(error) = engine.pump() else {
+            refusals = 0;
+            continue;
+        };
         if matches!(error, Error::Forked) {
             // The kernel writes the parent's memory, not this copy.
             engine.scoped.in_flight = 0;
             return;
+        }
+        refusals += 1;
+        if refusals < REFUSALS {
+            // A kernel that is short of memory may have some again.
+            thread::sleep(Duration::from_millis(1));
+            continue;
         }
         let _ = writeln!(
             io::stderr(),

@@ -43,26 +43,29 @@ impl Drop for Bomb {
 
 #[test]
 fn a_callback_that_panics_loses_itself_only() {
-    for kind in each_backend!() {
-        for workers in [0, 2] {
-            let (_temporary, file) = temporary(40 * BLOCK);
-            let driver = driver(&options(kind, 4).workers(workers).merge(8 * BLOCK));
-            let results = Results::new();
-            for nr in 0..40 {
-                let callback: Boxed<_, _> = match nr % 4 {
-                    0 => Box::new(|_| std::panic::resume_unwind(Box::new("on purpose"))),
-                    1 => Box::new(|_| std::panic::resume_unwind(Box::new(Bomb))),
-                    _ => results.tagged(nr / 4 * 2 + nr % 4 - 2),
-                };
-                driver.submit(read(&file, BLOCK, nr * BLOCK), callback).unwrap();
+    // What was thrown while another panic ended is leaked, and stays in the child.
+    tests::in_child!(|| {
+        for kind in each_backend!() {
+            for workers in [0, 2] {
+                let (_temporary, file) = temporary(40 * BLOCK);
+                let driver = driver(&options(kind, 4).workers(workers).merge(8 * BLOCK));
+                let results = Results::new();
+                for nr in 0..40 {
+                    let callback: Boxed<_, _> = match nr % 4 {
+                        0 => Box::new(|_| std::panic::resume_unwind(Box::new("on purpose"))),
+                        1 => Box::new(|_| std::panic::resume_unwind(Box::new(Bomb))),
+                        _ => results.tagged(nr / 4 * 2 + nr % 4 - 2),
+                    };
+                    driver.submit(read(&file, BLOCK, nr * BLOCK), callback).unwrap();
+                }
+                let stats = driver.clone();
+                shut_down(driver);
+                assert_eq!(results.all_once(20).len(), 20);
+                let stats = stats.stats();
+                assert_eq!((stats.submitted, stats.completed, stats.panics), (40, 40, 20));
             }
-            let stats = driver.clone();
-            shut_down(driver);
-            assert_eq!(results.all_once(20).len(), 20);
-            let stats = stats.stats();
-            assert_eq!((stats.submitted, stats.completed, stats.panics), (40, 40, 20));
         }
-    }
+    });
 }
 
 /// Each submits the next from its callback, more of them than there is room for: nobody else could make that room.
