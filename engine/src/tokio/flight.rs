@@ -32,11 +32,11 @@ struct Parts<O> {
 unsafe impl<O: Send> Sync for Flown<O> {}
 
 impl<O: Operation + Send> Flown<O> {
-    /// Makes both ends.
+    /// Makes both ends. The waker is that of the task that is about to poll.
     #[inline]
-    pub(super) fn new(operation: O) -> (Arc<Self>, Flight) {
+    pub(super) fn new(operation: O, waker: Waker) -> (Arc<Self>, Flight) {
         let parts = Parts { operation: Some(operation), result: Ok(0), transferred: 0 };
-        let flown = Arc::new(Self { handover: Handover::new(), parts: UnsafeCell::new(parts) });
+        let flown = Arc::new(Self { handover: Handover::new(waker), parts: UnsafeCell::new(parts) });
         (Arc::clone(&flown), Flight(flown))
     }
 

@@ -1,9 +1,11 @@
 //! [`AsyncEngine`]: the handle.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::task::Poll;
 
 use ::tokio::runtime::Handle;
 use static_assertions::assert_impl_all;
@@ -79,8 +81,8 @@ assert_impl_all!(AsyncEngine: Send, Sync, Clone);
 impl AsyncEngine {
     /// Makes an engine that the runtime drives in which this is called.
     ///
-    /// What would keep the runtime's thread, buffered transfers over kernel AIO, is left to threads
-    /// ([`Options::offload_buffered`]).
+    /// Over kernel AIO, buffered transfers keep the runtime's thread while they last, unless they are
+    /// [left to threads](Options::offload_buffered).
     ///
     /// # Errors
     ///
@@ -91,7 +93,7 @@ impl AsyncEngine {
     /// Outside of a Tokio runtime, or if that has no I/O driver (`enable_io`).
     pub fn new(options: &Options) -> io::Result<Self> {
         let runtime = Handle::current();
-        let shared = Arc::new(Shared::new(options.clone().offload_buffered(true).build()?));
+        let shared = Arc::new(Shared::new(options.build()?));
         runtime.spawn(Driver::new(Arc::clone(&shared))?);
         Ok(Self(Arc::new(Last(shared))))
     }
@@ -127,7 +129,9 @@ impl AsyncEngine {
             Ok(permit) => permit.forget(),
             Err(_) => return Outcome::refused(operation, Error::Closed),
         }
-        Landing::new(shared, operation).await
+        // So that the first poll of what follows costs no lock.
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        Landing::new(shared, operation, waker).await
     }
 
     /// Ends the engine: lets nothing new in, waits for what is in flight, and then until the engine is gone.

@@ -16,8 +16,9 @@ pub(super) struct Handover {
 }
 
 impl Handover {
-    pub(super) fn new() -> Self {
-        Self { done: AtomicBool::new(false), waker: Mutex::new(None) }
+    /// Begins with whom to wake.
+    pub(super) fn new(waker: Waker) -> Self {
+        Self { done: AtomicBool::new(false), waker: Mutex::new(Some(waker)) }
     }
 
     /// Says that it is done, and returns whom to wake: by the caller, when it holds no lock.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::flight::{Flight, Flown};
 use super::outcome::Outcome;
@@ -22,7 +22,9 @@ pub(super) struct Landing<'a, O: Operation + Send> {
 }
 
 enum Stage {
-    /// Not yet added, or the engine had no room in spite of the permit: its back end wants completions taken first.
+    /// Not yet added.
+    New(Flight),
+    /// The engine had no room in spite of the permit: its back end wants completions taken first.
     Waiting(Flight),
     Flying(Id),
     Over,
@@ -30,16 +32,14 @@ enum Stage {
 
 impl<'a, O: Operation + Send> Landing<'a, O> {
     #[inline]
-    pub(super) fn new(shared: &'a Shared, operation: O) -> Self {
-        let (flown, flight) = Flown::new(operation);
-        Self { shared, flown, stage: Stage::Waiting(flight) }
+    pub(super) fn new(shared: &'a Shared, operation: O, waker: Waker) -> Self {
+        let (flown, flight) = Flown::new(operation, waker);
+        Self { shared, flown, stage: Stage::New(flight) }
     }
 
     #[inline]
     fn start(&mut self, flight: Flight, cx: &Context<'_>) -> Poll<Outcome<O>> {
         let shared = self.shared;
-        // Nobody wakes it before it is added but this poll's waker.
-        let _ = self.flown.handover().poll(cx.waker());
         match shared.gate.enter(flight, |engine, flight| engine.add(flight)) {
             Ok(Ok(id)) => {
                 self.stage = Stage::Flying(id);
@@ -82,7 +82,12 @@ impl<O: Operation + Send> Future for Landing<'_, O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<O>> {
         let this = self.get_mut();
         match std::mem::replace(&mut this.stage, Stage::Over) {
-            Stage::Waiting(flight) => this.start(flight, cx),
+            Stage::New(flight) => this.start(flight, cx),
+            Stage::Waiting(flight) => {
+                // Nobody wakes it before it is added but this poll's waker.
+                let _ = this.flown.handover().poll(cx.waker());
+                this.start(flight, cx)
+            }
             Stage::Flying(_) if this.flown.handover().poll(cx.waker()) => this.landed(),
             Stage::Flying(id) => {
                 this.stage = Stage::Flying(id);
@@ -98,7 +103,7 @@ impl<O: Operation + Send> Future for Landing<'_, O> {
 impl<O: Operation + Send> Drop for Landing<'_, O> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Waiting(_) => self.shared.permits.add_permits(1),
+            Stage::New(_) | Stage::Waiting(_) => self.shared.permits.add_permits(1),
             Stage::Flying(id) if !self.flown.handover().is_done() => self.shared.give_up(id),
             Stage::Flying(_) | Stage::Over => {}
         }
