@@ -4,6 +4,8 @@ use std::error;
 use std::fmt;
 use std::io;
 
+use crate::entry::Sqe;
+
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -42,6 +44,12 @@ impl Error {
     #[cold]
     pub(crate) fn invalid(call: &'static str, hint: impl Into<String>) -> Self {
         Self::kernel(call, io::Error::from_raw_os_error(libc::EINVAL), hint)
+    }
+
+    /// What this kernel does not have.
+    #[cold]
+    pub(crate) fn unsupported(call: &'static str, hint: impl Into<String>) -> Self {
+        Self::kernel(call, io::Error::from_raw_os_error(libc::EOPNOTSUPP), hint)
     }
 
     #[cold]
@@ -147,6 +155,46 @@ impl From<Rejected> for io::Error {
 impl From<Rejected> for Error {
     fn from(rejected: Rejected) -> Self {
         rejected.error
+    }
+}
+
+/// A request that was not pushed.
+pub struct PushError<S = Sqe> {
+    /// Why.
+    pub error: Error,
+    /// What the caller gave.
+    pub entry: S,
+}
+
+/// Without the entry, which says little and takes many lines.
+impl<S> fmt::Debug for PushError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Display for PushError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<S> error::Error for PushError<S> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// As that of the [`Error`] in it; the entry is dropped.
+impl<S> From<PushError<S>> for io::Error {
+    fn from(refused: PushError<S>) -> Self {
+        refused.error.into()
+    }
+}
+
+impl<S> From<PushError<S>> for Error {
+    fn from(refused: PushError<S>) -> Self {
+        refused.error
     }
 }
 

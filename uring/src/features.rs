@@ -1,62 +1,10 @@
 //! Sets of bits that describe a ring.
 
-use std::fmt;
-
-/// Declares a set of kernel flags that keeps the bits it has no name for.
-macro_rules! bits {
-    (
-        $(#[$doc:meta])* $name:ident, prefix $prefix:literal;
-        $( $(#[$const_doc:meta])* $const:ident = $value:ident ),* $(,)?
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-        #[repr(transparent)]
-        pub struct $name(u32);
-
-        impl $name {
-            $(
-                $(#[$const_doc])*
-                pub const $const: Self = Self(uring_sys::$value);
-            )*
-
-            /// Each named bit with its name.
-            pub const NAMES: &'static [(Self, &'static str)] = &[$((Self::$const, stringify!($const))),*];
-
-            /// Takes any bits, named or not.
-            #[must_use]
-            pub const fn from_bits_retain(bits: u32) -> Self {
-                Self(bits)
-            }
-
-            /// The bits as the kernel gave them.
-            #[must_use]
-            pub const fn bits(self) -> u32 {
-                self.0
-            }
-
-            /// Whether every bit of `other` is set.
-            #[must_use]
-            pub const fn contains(self, other: Self) -> bool {
-                self.0 & other.0 == other.0
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "*({:#x}"), self.0)?;
-                let names = Self::NAMES.iter().filter(|(bit, _)| self.contains(*bit));
-                for (index, (_, name)) in names.enumerate() {
-                    write!(f, "{}{name}", if index == 0 { " = " } else { " | " })?;
-                }
-                f.write_str(")")
-            }
-        }
-    };
-}
+use crate::bits::bits;
 
 bits! {
     /// What the kernel can do with this ring, `IORING_FEAT_*`.
-    Features, prefix "IORING_FEAT_";
+    Features(u32), prefix "IORING_FEAT_";
     /// Both index rings lie in one mapping; since 5.4.
     SINGLE_MMAP = IORING_FEAT_SINGLE_MMAP,
     /// Completions that do not fit are kept aside, not dropped; since 5.5.
@@ -97,7 +45,7 @@ bits! {
 
 bits! {
     /// How a ring was set up, `IORING_SETUP_*`.
-    SetupFlags, prefix "IORING_SETUP_";
+    SetupFlags(u32), prefix "IORING_SETUP_";
     /// Completions are polled for; since 5.1.
     IOPOLL = IORING_SETUP_IOPOLL,
     /// A kernel thread polls for submissions; since 5.1.

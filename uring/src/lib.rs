@@ -56,25 +56,31 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("io_uring is an interface of Linux");
 
+mod bits;
 mod codes;
 mod context;
+mod entry;
 mod error;
 mod features;
 mod flags;
 mod fork;
+pub mod op;
 mod probe;
 mod restriction;
-mod ring;
+pub mod ring;
 mod stats;
 
 pub use crate::codes::{Op, RegisterOp};
 pub use crate::context::{Builder, Completer, Completions, Queued, Submitter, URingContext};
-pub use crate::error::{Error, Failure, Rejected, Result};
+pub use crate::entry::{
+    Completion, Cqe, Cqe32, CqeFlags, Fixed, MixedCqe, MixedSqe, Sqe, Sqe128, SqeFlags, Submission, Target,
+};
+pub use crate::error::{Error, Failure, PushError, Rejected, Result};
 pub use crate::features::{Features, SetupFlags};
 pub use crate::flags::{IoPriority, RwFlags};
 pub use crate::probe::Probe;
 pub use crate::restriction::Restrictions;
-pub use crate::ring::sqe::{Fixed, Target};
+pub use crate::ring::Ring;
 pub use crate::stats::Stats;
 
 /// What a request is called by its caller; it comes back with the completion.

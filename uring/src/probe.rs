@@ -7,7 +7,7 @@ use uring_sys::{IO_URING_OP_SUPPORTED, io_uring_probe_op};
 use crate::codes::{Op, RegisterOp};
 use crate::error::{Error, Result};
 use crate::features::{Features, SetupFlags};
-use crate::ring::Core;
+use crate::ring::core::Core;
 use crate::ring::register::query;
 
 /// Operations that a probe can tell of: as many as `io_uring_probe.ops_len` can number.

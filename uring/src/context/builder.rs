@@ -3,7 +3,7 @@
 use super::URingContext;
 use crate::error::Result;
 use crate::restriction::Restrictions;
-use crate::ring::setup::Request;
+use crate::ring::setup::{Request, TaskWork};
 
 /// Options of a [`URingContext`].
 ///
@@ -13,17 +13,11 @@ use crate::ring::setup::Request;
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Builder(Request);
+pub struct Builder(Request<'static>);
 
 impl Builder {
     pub(crate) fn new(num_entries: usize) -> Self {
-        Self(Request {
-            entries: num_entries,
-            cq_entries: None,
-            coop_taskrun: false,
-            defer_taskrun: false,
-            restrictions: None,
-        })
+        Self(Request { entries: num_entries, ..Request::default() })
     }
 
     /// Sizes the completion ring, in entries, at least as many as the submission queue has and at most
@@ -42,7 +36,7 @@ impl Builder {
     /// thread, too: elsewhere it cannot wait for requests in flight, says so and leaks, and registered files
     /// and buffers are held until the thread ends.
     pub fn defer_taskrun(mut self) -> Self {
-        self.0.defer_taskrun = true;
+        self.0.task_work = TaskWork::Deferred;
         self
     }
 
@@ -52,7 +46,10 @@ impl Builder {
     /// It is for one thread that submits and waits. Where another one waits ([`split`](URingContext::split),
     /// a polled descriptor), completions come up to a scheduler tick late while the submitting thread computes.
     pub fn coop_taskrun(mut self) -> Self {
-        self.0.coop_taskrun = true;
+        // Deferred work waits, too, and for longer.
+        if self.0.task_work == TaskWork::Interrupts {
+            self.0.task_work = TaskWork::Cooperative;
+        }
         self
     }
 

@@ -1,38 +1,36 @@
 //! [`URingContext`]: add, submit, wait.
 
 mod builder;
+mod completions;
 mod ops;
 mod queue;
-mod reap;
 mod registered;
 mod split;
-mod teardown;
 
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::ptr;
 use std::time::{Duration, Instant};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
-use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FSYNC_DATASYNC};
+use uring_sys::IORING_FSYNC_DATASYNC;
 
 pub use self::builder::Builder;
+pub use self::completions::Completions;
 use self::ops::impl_ops;
-use self::queue::Queue;
 pub use self::queue::Queued;
-pub use self::reap::Completions;
-use self::reap::Reap;
+use self::queue::{Queue, Slots};
 pub use self::split::{Completer, Submitter};
-use self::teardown::{teardown, try_teardown};
 use crate::UserData;
 use crate::codes::Op;
-use crate::error::{Error, Rejected, Result};
+use crate::entry::{Sqe, Target, result};
+use crate::error::{Rejected, Result};
 use crate::features::{Features, SetupFlags};
+use crate::op;
 use crate::probe::Probe;
-use crate::ring::Core;
+use crate::ring::Ring;
+use crate::ring::enter::Limits;
 use crate::ring::setup::Request;
-use crate::ring::sqe::{Sqe, Target};
+use crate::ring::submit::Submit;
 use crate::stats::Stats;
 
 /// An io_uring for file I/O: queue requests with `add_*`, [`submit`](Self::submit) them, and iterate over
@@ -61,7 +59,7 @@ use crate::stats::Stats;
 /// takes completions. Requests belong to the thread that submitted them: if it ends, the kernel cancels
 /// those that wait for something (polls, timeouts, reads of pipes), which complete with `ECANCELED`.
 ///
-/// After a `fork` the child's copy fails with [`Error::Forked`]. Memory that is mapped shared stays the
+/// After a `fork` the child's copy fails with [`Error::Forked`](crate::Error::Forked). Memory that is mapped shared stays the
 /// kernel's there, too; and do not fork while direct I/O is in flight on private memory, unless the child does
 /// without that memory (`MADV_DONTFORK`): see `open(2)`, `O_DIRECT`.
 ///
@@ -82,8 +80,9 @@ use crate::stats::Stats;
 /// ```
 #[derive(Debug)]
 pub struct URingContext {
-    queue: Queue,
-    reap: Reap,
+    ring: Ring,
+    /// Dropped after the ring, whose entries point into it.
+    slots: Slots,
 }
 
 // A queue has one producer and one consumer; the threads that they are may change.
@@ -99,7 +98,7 @@ impl URingContext {
     ///
     /// # Errors
     ///
-    /// [`Error::Kernel`] whose text says what forbids the ring: `EPERM` (the sysctl
+    /// [`Error::Kernel`](crate::Error::Kernel) whose text says what forbids the ring: `EPERM` (the sysctl
     /// `kernel.io_uring_disabled`, a seccomp filter), `ENOSYS`, `ENOMEM`, `EMFILE`, `EINVAL` for a size
     /// out of range, `EOPNOTSUPP` on a kernel that lacks what 5.10 has.
     pub fn new(num_entries: usize) -> Result<Self> {
@@ -111,12 +110,20 @@ impl URingContext {
         Builder::new(num_entries)
     }
 
-    fn with(request: &Request) -> Result<Self> {
-        let (core, sq, cq) = Core::new(request)?;
-        let (sq_head, cq_head) = (sq.head(), cq.head());
-        let queue = Queue::new(core.clone(), sq, cq_head);
-        let reap = Reap::new(core, cq, sq_head);
-        Ok(Self { queue, reap })
+    fn with(request: &Request<'_>) -> Result<Self> {
+        let ring = Ring::with(request)?;
+        let slots = Slots::new(ring.submit.sq.entries());
+        Ok(Self { ring, slots })
+    }
+
+    #[inline]
+    fn queue(&mut self) -> Queue<'_> {
+        Queue { submit: &mut self.ring.submit, slots: &mut self.slots }
+    }
+
+    #[inline]
+    fn half(&self) -> &Submit<Sqe> {
+        &self.ring.submit
     }
 
     /// Submits what was added and waits until at least one completion is there, if anything is in flight;
@@ -127,10 +134,10 @@ impl URingContext {
     /// # Errors
     ///
     /// What `io_uring_enter(2)` says; no request is lost by it. `EBADR`: the kernel itself lost
-    /// completions for want of memory. [`Error::Forked`] in a forked child.
+    /// completions for want of memory. [`Error::Forked`](crate::Error::Forked) in a forked child.
     #[inline]
     pub fn wait(&mut self) -> Result<Completions<'_>> {
-        self.wait_for(1)
+        self.ring.wait_for::<true>(1).map(Completions)
     }
 
     /// As [`wait`](Self::wait) for `nr` completions, or as many as are in flight or fit the completion
@@ -141,7 +148,7 @@ impl URingContext {
     /// As [`wait`](Self::wait).
     #[inline]
     pub fn wait_nr(&mut self, nr: usize) -> Result<Completions<'_>> {
-        self.wait_for(u32::try_from(nr).unwrap_or(u32::MAX))
+        self.ring.wait_for::<true>(u32::try_from(nr).unwrap_or(u32::MAX)).map(Completions)
     }
 
     /// As [`wait`](Self::wait) for `timeout` at the most, counted from the call; then the iterator may be
@@ -152,7 +159,8 @@ impl URingContext {
     /// As [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Completions<'_>> {
         // A deadline past what the clock can tell is none.
-        self.wait_until(1, Instant::now().checked_add(timeout))
+        let limits = Limits { deadline: Instant::now().checked_add(timeout), ..Limits::default() };
+        self.ring.wait_until::<true>(1, &limits).map(Completions)
     }
 
     /// Returns the completions that are there, without waiting and without submitting.
@@ -161,7 +169,7 @@ impl URingContext {
     ///
     /// As [`wait`](Self::wait).
     pub fn completions(&mut self) -> Result<Completions<'_>> {
-        self.reap.completions()
+        self.ring.completions().map(Completions)
     }
 
     /// Takes the next completion that is there, as the iterator of the last [`wait`](Self::wait) would, which
@@ -186,7 +194,8 @@ impl URingContext {
     /// ```
     #[inline]
     pub fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
-        self.reap.next_completion()
+        let cqe = self.ring.next_completion()?;
+        Some((cqe.user_data, result(cqe.res)))
     }
 
     /// Submits what was added and hands every completion to `each` until nothing is in flight.
@@ -210,146 +219,38 @@ impl URingContext {
         }
     }
 
-    /// The usual wait: one enter submits everything and returns with what is wanted. Whatever is not as
-    /// usual is left to [`wait_until`](Self::wait_until), which starts from what the rings say.
-    ///
-    /// It becomes part of the caller: as a call of its own it would cost a request alone in its batch a
-    /// sixth of all its instructions.
-    #[inline(always)]
-    fn wait_for(&mut self, nr: u32) -> Result<Completions<'_>> {
-        if self.reap.is_usual() {
-            // What was taken without an iterator that would tell the kernel.
-            self.reap.cq.publish();
-            let to_submit = self.queue.sq.publish();
-            let taken = self.reap.cq.local_head();
-            let wanted = nr.min(self.queue.sq.local_tail().wrapping_sub(taken));
-            if to_submit > 0 || self.reap.cq.tail().wrapping_sub(taken) < wanted {
-                self.reap.enters += 1;
-                match self.queue.core.enter(to_submit, wanted, IORING_ENTER_GETEVENTS) {
-                    Ok(consumed) => {
-                        let tail = self.reap.cq.tail();
-                        if consumed == to_submit && tail.wrapping_sub(taken) >= wanted {
-                            self.queue.sq.consumed_all();
-                            return Ok(self.reap.iter_to(tail));
-                        }
-                    }
-                    Err(error) => {
-                        if !self.recover(error, None)? {
-                            return Ok(self.reap.iter());
-                        }
-                    }
-                }
-            }
-        }
-        self.wait_until(nr, None)
-    }
-
-    fn wait_until(&mut self, nr: u32, deadline: Option<Instant>) -> Result<Completions<'_>> {
-        self.reap.check()?;
-        self.reap.publish();
-        loop {
-            let to_submit = self.queue.publish();
-            let owed = self.queue.sq.local_tail().wrapping_sub(self.reap.cq.local_head());
-            let wanted = nr.min(owed).min(self.reap.cq.entries());
-            let enough = self.reap.cq.ready() >= wanted;
-            if enough && to_submit == 0 {
-                break;
-            }
-            if self.reap.lost && !enough {
-                // What is missing may never come.
-                if self.reap.cq.ready() > 0 {
-                    break;
-                }
-                return Err(self.reap.lost_completions());
-            }
-            let missing = if enough { 0 } else { wanted };
-            self.reap.enters += 1;
-            let entered = match deadline {
-                Some(deadline) if missing > 0 => self.queue.core.enter_until(to_submit, missing, deadline),
-                _ => {
-                    let flags = if enough { self.queue.flush_flags() } else { IORING_ENTER_GETEVENTS };
-                    self.queue.core.enter(to_submit, missing, flags)
-                }
-            };
-            match entered {
-                Ok(0) if enough => break,
-                Ok(_) => {}
-                Err(error) => {
-                    if !self.recover(error, deadline)? {
-                        break;
-                    }
-                }
-            }
-        }
-        Ok(self.reap.iter())
-    }
-
-    /// Decides after a failed enter: go on (`true`), return what there is (`false`), or fail.
-    #[cold]
-    fn recover(&mut self, error: io::Error, deadline: Option<Instant>) -> Result<bool> {
-        match error.raw_os_error() {
-            Some(libc::EINTR) => Ok(true),
-            Some(libc::ETIME) => Ok(false),
-            // No room for more requests: the completions that are there, or the next one, make some.
-            Some(libc::EAGAIN | libc::EBUSY) if self.reap.cq.ready() > 0 => Ok(false),
-            Some(libc::EAGAIN | libc::EBUSY) if self.reap.in_flight() > 0 => {
-                self.reap.enters += 1;
-                let waited = match deadline {
-                    Some(deadline) => self.queue.core.enter_until(0, 1, deadline),
-                    None => self.queue.core.enter(0, 1, IORING_ENTER_GETEVENTS),
-                };
-                match waited {
-                    Ok(_) => Ok(true),
-                    Err(error) => match error.raw_os_error() {
-                        Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(true),
-                        Some(libc::ETIME) => Ok(false),
-                        _ => Err(self.reap.error(error)),
-                    },
-                }
-            }
-            _ => Err(self.reap.error(error)),
-        }
-    }
-
     /// Requests that the kernel has accepted and whose completions have not been taken; none, in a forked
     /// child.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        if self.queue.check().is_err() { 0 } else { self.reap.in_flight() as usize }
+        self.ring.in_flight()
     }
 
     /// What the context has done so far; nothing, in a forked child.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        if self.queue.check().is_err() {
-            return Stats::default();
-        }
-        Stats {
-            enters: self.queue.enters + self.reap.enters,
-            submitted: self.queue.sq.consumed(),
-            completed: self.reap.cq.taken(),
-        }
+        self.ring.stats()
     }
 
     /// What the kernel can do with this ring.
     #[must_use]
     pub fn features(&self) -> Features {
-        Features::from_bits_retain(self.queue.core.features())
+        self.ring.features()
     }
 
     /// How the ring was set up: what was asked for, and the best of the rest that the kernel has.
     #[must_use]
     pub fn setup_flags(&self) -> SetupFlags {
-        SetupFlags::from_bits_retain(self.queue.core.setup_flags())
+        self.ring.setup_flags()
     }
 
     /// Asks the kernel what it offers.
     ///
     /// # Errors
     ///
-    /// [`Error::Kernel`] before 6.18, if a restricted ring does not allow `REGISTER_PROBE`.
+    /// [`Error::Kernel`](crate::Error::Kernel) before 6.18, if a restricted ring does not allow `REGISTER_PROBE`.
     pub fn probe(&self) -> Result<Probe> {
-        Probe::new(&self.queue.core)
+        self.ring.probe()
     }
 
     /// Splits the context, so that one thread submits while another takes completions.
@@ -358,53 +259,34 @@ impl URingContext {
     ///
     /// `EINVAL` for a ring that is bound to one thread ([`Builder::defer_taskrun`]), `EMFILE` without a
     /// descriptor for an eventfd; the context is then dropped, with all that a drop means.
-    /// [`Error::Forked`] in a forked child.
+    /// [`Error::Forked`](crate::Error::Forked) in a forked child.
     pub fn split(self) -> Result<(Submitter, Completer)> {
-        self.queue.check()?;
-        if self.queue.core.is_bound_to_thread() {
-            return Err(Error::invalid("split", "a ring with `defer_taskrun` belongs to one thread"));
-        }
         split::split(self)
     }
 
     /// Ends the context as a drop does, and says whether the kernel has let go of all memory.
     ///
-    /// For whoever owns that memory and frees it afterwards.
+    /// For whoever owns that memory and frees it afterwards. A drop that is refused the wait (the kernel refuses
+    /// `io_uring_enter` since the ring was made) says so on standard error and leaks the ring.
     ///
     /// # Errors
     ///
     /// What `io_uring_enter(2)` says. The ring is leaked, and the kernel may use the memory of requests in
     /// flight at any later time: leak it, too.
     pub fn close(self) -> Result<()> {
-        let (mut queue, mut reap) = self.into_halves();
-        try_teardown(&mut queue, &mut reap).map_err(Error::enter)
-    }
-
-    fn into_halves(self) -> (Queue, Reap) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: `this` is never used or dropped again, so the field is moved out once.
-        let queue = unsafe { ptr::read(&raw const this.queue) };
-        // SAFETY: as above.
-        let reap = unsafe { ptr::read(&raw const this.reap) };
-        (queue, reap)
-    }
-}
-
-/// Waits until the kernel is done with the memory of every request; see the
-/// [contract](URingContext#contract).
-///
-/// Requests that were added but not submitted are forgotten. If the wait cannot be had (the kernel refuses
-/// `io_uring_enter` since), the drop says so on standard error and leaks the ring.
-impl Drop for URingContext {
-    fn drop(&mut self) {
-        teardown(&mut self.queue, &mut self.reap);
+        let Self { ring, slots } = self;
+        // The kernel has consumed every entry that it knows of, so nothing points to the slots any more
+        // (`IORING_FEAT_SUBMIT_STABLE`), even if the ring is leaked.
+        let closed = ring.close();
+        drop(slots);
+        closed
     }
 }
 
 /// The descriptor of the ring is readable while completions wait.
 impl AsFd for URingContext {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.core.as_fd()
+        self.ring.as_fd()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `add_*` family, which a whole context and its submitting half have in common.
 
-/// Gives a type with a field `queue: Queue` the methods that add and submit requests.
+/// Gives a type with methods `queue` and `half` the methods that add and submit requests.
 macro_rules! impl_ops {
     ($type:ty) => {
         /// Adding requests. Each takes one entry of the submission queue and reaches the kernel with the
@@ -31,16 +31,8 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 // SAFETY: this fn's contract.
-                unsafe {
-                    self.queue.add_rw(
-                        Op::READ,
-                        (ptr.expose_provenance() as u64, len),
-                        0,
-                        &fd,
-                        offset,
-                        user_data,
-                    )
-                }
+                let read = unsafe { op::rw::Read::new(fd, ptr, len, offset) };
+                self.queue().add(read.user_data(user_data).into())
             }
 
             /// Adds a write of the `len` bytes at `ptr` to `offset` of `fd`; see `pwrite(2)`.
@@ -68,16 +60,8 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 // SAFETY: this fn's contract.
-                unsafe {
-                    self.queue.add_rw(
-                        Op::WRITE,
-                        (ptr.expose_provenance() as u64, len),
-                        0,
-                        &fd,
-                        offset,
-                        user_data,
-                    )
-                }
+                let write = unsafe { op::rw::Write::new(fd, ptr, len, offset) };
+                self.queue().add(write.user_data(user_data).into())
             }
 
             /// Adds a read into several buffers; see `preadv(2)`.
@@ -100,7 +84,7 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>, Rejected> {
                 // SAFETY: this fn's contract.
-                unsafe { self.queue.add_vec(Op::READV, iovecs, &fd, offset, user_data) }
+                unsafe { self.queue().add_vec(Op::READV, iovecs, &fd, offset, user_data) }
             }
 
             /// Adds a write from several buffers; see `pwritev(2)` and [`add_readv`](Self::add_readv).
@@ -120,7 +104,7 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>, Rejected> {
                 // SAFETY: this fn's contract.
-                unsafe { self.queue.add_vec(Op::WRITEV, iovecs, &fd, offset, user_data) }
+                unsafe { self.queue().add_vec(Op::WRITEV, iovecs, &fd, offset, user_data) }
             }
 
             /// As [`add_readv`](Self::add_readv) from an iterator, into an array that the queue reuses:
@@ -141,7 +125,7 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 // SAFETY: this fn's contract.
-                unsafe { self.queue.add_iter(Op::READV, iovecs, &fd, offset, user_data) }
+                unsafe { self.queue().add_iter(Op::READV, iovecs, &fd, offset, user_data) }
             }
 
             /// As [`add_writev`](Self::add_writev) from an iterator, into an array that the queue reuses.
@@ -161,7 +145,7 @@ macro_rules! impl_ops {
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
                 // SAFETY: this fn's contract.
-                unsafe { self.queue.add_iter(Op::WRITEV, iovecs, &fd, offset, user_data) }
+                unsafe { self.queue().add_iter(Op::WRITEV, iovecs, &fd, offset, user_data) }
             }
 
             /// Adds a read into the registered buffer `buf_index`; see
@@ -186,9 +170,9 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                let buffer = (ptr.expose_provenance() as u64, len);
                 // SAFETY: this fn's contract.
-                unsafe { self.queue.add_rw(Op::READ_FIXED, buffer, buf_index, &fd, offset, user_data) }
+                let request = unsafe { op::rw::ReadFixed::new(fd, ptr, len, buf_index, offset) };
+                self.queue().add(request.user_data(user_data).into())
             }
 
             /// Adds a write from the registered buffer `buf_index`; see
@@ -211,9 +195,9 @@ macro_rules! impl_ops {
                 offset: u64,
                 user_data: UserData,
             ) -> Result<Queued<'_>> {
-                let buffer = (ptr.expose_provenance() as u64, len);
                 // SAFETY: this fn's contract.
-                unsafe { self.queue.add_rw(Op::WRITE_FIXED, buffer, buf_index, &fd, offset, user_data) }
+                let request = unsafe { op::rw::WriteFixed::new(fd, ptr, len, buf_index, offset) };
+                self.queue().add(request.user_data(user_data).into())
             }
 
             /// Adds an `fsync(2)`: data and metadata of all *completed* writes become durable. It is not a
@@ -227,8 +211,7 @@ macro_rules! impl_ops {
             ///
             /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fsync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
-                // SAFETY: this fn's contract; the request names no memory.
-                unsafe { self.queue.add(Sqe::new(Op::FSYNC, user_data).on(&fd)) }.map(drop)
+                self.queue().add(Sqe { user_data, ..Sqe::new(Op::FSYNC) }.on(&fd)).map(drop)
             }
 
             /// Adds an `fdatasync(2)`: as [`add_fsync`](Self::add_fsync), but only the metadata that reading
@@ -242,9 +225,8 @@ macro_rules! impl_ops {
             ///
             /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fdatasync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
-                let sqe = Sqe { op_flags: IORING_FSYNC_DATASYNC, ..Sqe::new(Op::FSYNC, user_data) };
-                // SAFETY: this fn's contract; the request names no memory.
-                unsafe { self.queue.add(sqe.on(&fd)) }.map(drop)
+                let sqe = Sqe { user_data, op_flags: IORING_FSYNC_DATASYNC, ..Sqe::new(Op::FSYNC) };
+                self.queue().add(sqe.on(&fd)).map(drop)
             }
 
             /// Adds a `fallocate(2)` of `len` bytes at `offset`; `mode` takes `libc::FALLOC_FL_*`.
@@ -268,10 +250,10 @@ macro_rules! impl_ops {
                     off: offset,
                     addr: len,
                     len: mode.cast_unsigned(),
-                    ..Sqe::new(Op::FALLOCATE, user_data)
+                    user_data,
+                    ..Sqe::new(Op::FALLOCATE)
                 };
-                // SAFETY: this fn's contract; the request names no memory.
-                unsafe { self.queue.add(sqe.on(&fd)) }.map(drop)
+                self.queue().add(sqe.on(&fd)).map(drop)
             }
 
             /// Adds a one-shot `poll(2)` of `fd` for `events`, such as `libc::POLLIN`; the result is the
@@ -293,9 +275,8 @@ macro_rules! impl_ops {
                 let mask = u32::from(events.cast_unsigned());
                 // The kernel takes the halves of the 32-bit mask in the order of a little-endian machine.
                 let mask = if cfg!(target_endian = "big") { mask.rotate_left(16) } else { mask };
-                let sqe = Sqe { op_flags: mask, ..Sqe::new(Op::POLL_ADD, user_data) };
-                // SAFETY: this fn's contract; the request names no memory.
-                unsafe { self.queue.add(sqe.on(&fd)) }.map(drop)
+                let sqe = Sqe { user_data, op_flags: mask, ..Sqe::new(Op::POLL_ADD) };
+                self.queue().add(sqe.on(&fd)).map(drop)
             }
 
             /// Removes the poll that was added with the `user_data` of `target`.
@@ -306,10 +287,9 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn remove_poll_fd(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                let flags = self.queue.core.required_flags();
-                // SAFETY: the request names neither memory nor a descriptor.
-                unsafe { self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::POLL_REMOVE, user_data) }) }
-                    .map(drop)
+                let flags = self.half().core.required_flags();
+                let sqe = Sqe { flags, addr: target, user_data, ..Sqe::new(Op::POLL_REMOVE) };
+                self.queue().add(sqe).map(drop)
             }
 
             /// Cancels the request that was added with the `user_data` of `target`, one of them if there
@@ -323,12 +303,9 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                let flags = self.queue.core.required_flags();
-                // SAFETY: the request names neither memory nor a descriptor.
-                unsafe {
-                    self.queue.add(Sqe { flags, addr: target, ..Sqe::new(Op::ASYNC_CANCEL, user_data) })
-                }
-                .map(drop)
+                let flags = self.half().core.required_flags();
+                let sqe = Sqe { flags, addr: target, user_data, ..Sqe::new(Op::ASYNC_CANCEL) };
+                self.queue().add(sqe).map(drop)
             }
 
             /// Adds a request that does nothing and completes with 0, to measure or to wake a waiter.
@@ -338,8 +315,7 @@ macro_rules! impl_ops {
             /// As [`add_read`](Self::add_read).
             #[inline]
             pub fn add_nop(&mut self, user_data: UserData) -> Result<()> {
-                // SAFETY: the request names neither memory nor a descriptor.
-                unsafe { self.queue.add(Sqe::new(Op::NOP, user_data)) }.map(drop)
+                self.queue().add(Sqe { user_data, ..Sqe::new(Op::NOP) }).map(drop)
             }
 
             /// Adds a request that completes with `ETIME` after `timeout`, by the monotonic clock.
@@ -348,7 +324,7 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn add_timeout(&mut self, timeout: Duration, user_data: UserData) -> Result<()> {
-                self.queue.add_timeout(timeout, user_data)
+                self.queue().add_timeout(timeout, user_data)
             }
 
             /// Hands the added requests to the kernel and returns how many it accepted.
@@ -362,20 +338,19 @@ macro_rules! impl_ops {
             /// What `io_uring_enter(2)` says; nothing is lost, and what was not accepted stays queued.
             /// [`Forked`](crate::Error::Forked) in a forked child.
             pub fn submit(&mut self) -> Result<usize> {
-                self.queue.submit()
+                self.queue().submit.submit()
             }
 
             /// Requests that were added and that the kernel has not accepted; none, in a forked child.
             #[must_use]
             pub fn queued(&self) -> usize {
-                if self.queue.check().is_err() { 0 } else { self.queue.sq.queued() as usize }
+                if self.half().check().is_err() { 0 } else { self.half().sq.queued() as usize }
             }
 
             /// Requests that can be added before the next submit; none, in a forked child.
             #[must_use]
             pub fn space(&self) -> usize {
-                let sq = &self.queue.sq;
-                if self.queue.check().is_err() { 0 } else { (sq.entries() - sq.queued()) as usize }
+                if self.half().check().is_err() { 0 } else { self.half().sq.room() as usize }
             }
         }
     };

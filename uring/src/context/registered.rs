@@ -16,8 +16,8 @@ impl URingContext {
     ///
     /// `EBUSY` if a table is registered, `EMFILE` beyond `RLIMIT_NOFILE`, `EINVAL` for an empty one.
     pub fn register_files(&mut self, files: &[BorrowedFd<'_>]) -> Result<()> {
-        self.queue.check()?;
-        self.queue.core.register_files(files)
+        self.ring.submit.check()?;
+        self.ring.submit.core.register_files(files)
     }
 
     /// Registers a table of `nr` empty places, to be filled by [`update_files`](Self::update_files);
@@ -27,8 +27,8 @@ impl URingContext {
     ///
     /// As [`register_files`](Self::register_files); `EINVAL` before 5.19.
     pub fn register_files_sparse(&mut self, nr: u32) -> Result<()> {
-        self.queue.check()?;
-        self.queue.core.register_files_sparse(nr)
+        self.ring.submit.check()?;
+        self.ring.submit.core.register_files_sparse(nr)
     }
 
     /// Replaces the files from index `first` on, `None` leaving a place empty, and returns how many were
@@ -39,8 +39,8 @@ impl URingContext {
     ///
     /// `ENXIO` without a table, `EINVAL` beyond its end, `EBADF` if the first is not open.
     pub fn update_files(&mut self, first: u32, files: &[Option<BorrowedFd<'_>>]) -> Result<usize> {
-        self.queue.check()?;
-        self.queue.core.update_files(first, files)
+        self.ring.submit.check()?;
+        self.ring.submit.core.update_files(first, files)
     }
 
     /// Removes the table of files.
@@ -49,8 +49,8 @@ impl URingContext {
     ///
     /// `ENXIO` without a table.
     pub fn unregister_files(&mut self) -> Result<()> {
-        self.queue.check()?;
-        self.queue.core.unregister_files()
+        self.ring.submit.check()?;
+        self.ring.submit.core.unregister_files()
     }
 
     /// Registers and pins buffers, named by their index in
@@ -69,9 +69,9 @@ impl URingContext {
     /// context, and until all requests that use it have completed; nobody else touches the parts that
     /// requests in flight use.
     pub unsafe fn register_buffers(&mut self, buffers: &[libc::iovec]) -> Result<()> {
-        self.queue.check()?;
+        self.ring.submit.check()?;
         // SAFETY: this fn's contract.
-        unsafe { self.queue.core.register_buffers(buffers) }
+        unsafe { self.ring.submit.core.register_buffers(buffers) }
     }
 
     /// Unregisters the buffers. Older kernels wait for requests in flight that use them; newer ones, from
@@ -81,7 +81,7 @@ impl URingContext {
     ///
     /// `ENXIO` if none are registered.
     pub fn unregister_buffers(&mut self) -> Result<()> {
-        self.queue.check()?;
-        self.queue.core.unregister_buffers()
+        self.ring.submit.check()?;
+        self.ring.submit.core.unregister_buffers()
     }
 }

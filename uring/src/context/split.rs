@@ -5,67 +5,46 @@ use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FSYNC_DATASYNC};
 
 use super::URingContext;
+use super::completions::Completions;
 use super::ops::impl_ops;
-use super::queue::{Queue, Queued};
-use super::reap::{Completions, Reap};
-use super::teardown::teardown;
+use super::queue::{Queue, Queued, Slots};
 use crate::UserData;
 use crate::codes::Op;
+use crate::entry::{Sqe, Target};
 use crate::error::{Error, Rejected, Result};
+use crate::op;
 use crate::ring::enter::poll;
-use crate::ring::sqe::{Sqe, Target};
+use crate::ring::split::{CompletionQueue, SubmissionQueue};
+use crate::ring::submit::Submit;
 use crate::stats::Stats;
 
 /// What the halves know of each other.
 #[derive(Debug)]
 struct Shared {
-    /// What a dropped half leaves to the other one, which then has a whole context to take down.
-    left: Mutex<Left>,
     /// Set before `hangup` is written.
     submitter_is_gone: AtomicBool,
     /// An eventfd that wakes a completer with nothing to wait for.
     hangup: File,
 }
 
-#[derive(Debug, Default)]
-struct Left {
-    queue: Option<Queue>,
-    reap: Option<Reap>,
-}
-
-impl Shared {
-    fn left(&self) -> MutexGuard<'_, Left> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Left {
-    /// Ends the context if both halves are here.
-    fn take_down(&mut self) {
-        if let (Some(queue), Some(reap)) = (&mut self.queue, &mut self.reap) {
-            teardown(queue, reap);
-            *self = Self::default();
-        }
-    }
-}
-
 pub(super) fn split(whole: URingContext) -> Result<(Submitter, Completer)> {
+    whole.ring.submit.check()?;
     // Still whole: an error drops it as a context.
     let hangup = eventfd().map_err(|error| Error::kernel("eventfd", error, ""))?;
-    let shared =
-        Arc::new(Shared { left: Mutex::default(), submitter_is_gone: AtomicBool::new(false), hangup });
-    let (queue, reap) = whole.into_halves();
+    let shared = Arc::new(Shared { submitter_is_gone: AtomicBool::new(false), hangup });
+    let URingContext { ring, slots } = whole;
+    let (submissions, completions) = ring.split()?;
     Ok((
-        Submitter { queue: ManuallyDrop::new(queue), shared: shared.clone() },
-        Completer { reap: ManuallyDrop::new(reap), shared },
+        Submitter { half: ManuallyDrop::new(submissions), slots, shared: shared.clone() },
+        Completer { half: completions, shared },
     ))
 }
 
@@ -88,13 +67,26 @@ fn eventfd() -> io::Result<File> {
 #[derive(Debug)]
 pub struct Submitter {
     /// Taken once, by `drop` or `reunite`.
-    queue: ManuallyDrop<Queue>,
+    half: ManuallyDrop<SubmissionQueue>,
+    /// What entries that the kernel has consumed point to may go at any time (`IORING_FEAT_SUBMIT_STABLE`), and a
+    /// half that is dropped forgets the others.
+    slots: Slots,
     shared: Arc<Shared>,
 }
 
 impl_ops!(Submitter);
 
 impl Submitter {
+    #[inline]
+    fn queue(&mut self) -> Queue<'_> {
+        Queue { submit: &mut self.half.submit, slots: &mut self.slots }
+    }
+
+    #[inline]
+    fn half(&self) -> &Submit<Sqe> {
+        &self.half.submit
+    }
+
     /// Makes the context whole again.
     ///
     /// # Errors
@@ -102,42 +94,39 @@ impl Submitter {
     /// Gives both back if they are not halves of one context.
     #[expect(clippy::result_large_err, reason = "both halves come back, on a path that is never hot")]
     pub fn reunite(self, completer: Completer) -> Result<URingContext, (Self, Completer)> {
-        if !Arc::ptr_eq(&self.shared, &completer.shared) {
+        if !self.half.is_half_of(&completer.half) {
             return Err((self, completer));
         }
-        let (submitter, completer) = (ManuallyDrop::new(self), ManuallyDrop::new(completer));
-        // SAFETY: neither half is used or dropped again, so each field is moved out once.
-        let queue = unsafe { ptr::read(&raw const submitter.queue) };
+        let submitter = ManuallyDrop::new(self);
+        // SAFETY: `submitter` is not used or dropped again, so each field is moved out once.
+        let half = unsafe { ptr::read(&raw const submitter.half) };
         // SAFETY: as above.
-        let reap = unsafe { ptr::read(&raw const completer.reap) };
+        let slots = unsafe { ptr::read(&raw const submitter.slots) };
         // SAFETY: as above.
         drop(unsafe { ptr::read(&raw const submitter.shared) });
-        // SAFETY: as above.
-        drop(unsafe { ptr::read(&raw const completer.shared) });
-        Ok(URingContext { queue: ManuallyDrop::into_inner(queue), reap: ManuallyDrop::into_inner(reap) })
+        let ring = ManuallyDrop::into_inner(half).reunite(completer.half);
+        Ok(URingContext { ring: ring.expect("both are halves of one ring, as was just seen"), slots })
     }
 
     /// What this half has done so far; it completes nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        if self.queue.check().is_err() {
+        if self.half().check().is_err() {
             return Stats::default();
         }
-        Stats { enters: self.queue.enters, submitted: self.queue.sq.consumed(), completed: 0 }
+        Stats { enters: self.half().enters, submitted: self.half().sq.consumed(), completed: 0 }
     }
 }
 
 impl Drop for Submitter {
     fn drop(&mut self) {
+        let is_forked = self.half().check().is_err();
         // SAFETY: taken once, here: `reunite` never drops a half.
-        let queue = unsafe { ManuallyDrop::take(&mut self.queue) };
-        if queue.check().is_err() {
-            // The other half, its lock and its eventfd are the parent's.
+        drop(unsafe { ManuallyDrop::take(&mut self.half) });
+        if is_forked {
+            // The other half and its eventfd are the parent's.
             return;
         }
-        let mut left = self.shared.left();
-        left.queue = Some(queue);
-        left.take_down();
         self.shared.submitter_is_gone.store(true, Ordering::Release);
         // Eight bytes always fit the empty counter.
         let _ = (&self.shared.hangup).write(&1u64.to_ne_bytes());
@@ -147,8 +136,7 @@ impl Drop for Submitter {
 /// The half of a context that takes completions; see [`URingContext::split`].
 #[derive(Debug)]
 pub struct Completer {
-    /// Taken once, by `drop` or `reunite`.
-    reap: ManuallyDrop<Reap>,
+    half: CompletionQueue,
     shared: Arc<Shared>,
 }
 
@@ -191,26 +179,26 @@ impl Completer {
     ///
     /// As [`URingContext::wait`].
     pub fn completions(&mut self) -> Result<Completions<'_>> {
-        self.reap.completions()
+        self.half.completions().map(Completions)
     }
 
     fn wait_until(&mut self, nr: u32, deadline: Option<Instant>) -> Result<Completions<'_>> {
-        self.reap.check()?;
+        self.half.reap.check()?;
         loop {
-            self.reap.publish();
-            self.reap.flush().map_err(|error| self.reap.error(error))?;
+            self.half.reap.publish();
+            self.half.reap.flush().map_err(|error| self.half.reap.error(error))?;
             // Looked at before what is in flight: nothing is added after it.
             let is_last = self.shared.submitter_is_gone.load(Ordering::Acquire);
-            let ready = self.reap.cq.ready();
-            let wanted = nr.min(self.reap.cq.entries()).min(self.reap.in_flight().max(1));
+            let ready = self.half.reap.cq.ready();
+            let wanted = nr.min(self.half.reap.cq.entries()).min(self.half.reap.in_flight().max(1));
             let waited = if ready >= wanted {
                 break;
-            } else if self.reap.lost {
+            } else if self.half.reap.lost {
                 if ready > 0 {
                     break;
                 }
-                return Err(self.reap.lost_completions());
-            } else if self.reap.in_flight() > 0 {
+                return Err(self.half.reap.lost_completions());
+            } else if self.half.reap.in_flight() > 0 {
                 self.enter(wanted, deadline)
             } else if is_last {
                 break;
@@ -221,19 +209,19 @@ impl Completer {
                 match error.raw_os_error() {
                     Some(libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
                     Some(libc::ETIME) => break,
-                    _ => return Err(self.reap.error(error)),
+                    _ => return Err(self.half.reap.error(error)),
                 }
             }
         }
-        Ok(self.reap.iter())
+        Ok(Completions(self.half.reap.iter()))
     }
 
     /// Waits for completions of what is in flight.
     fn enter(&mut self, wanted: u32, deadline: Option<Instant>) -> io::Result<()> {
-        self.reap.enters += 1;
+        self.half.reap.enters += 1;
         let entered = match deadline {
-            Some(deadline) => self.reap.core.enter_until(0, wanted, deadline),
-            None => self.reap.core.enter(0, wanted, IORING_ENTER_GETEVENTS),
+            Some(deadline) => self.half.reap.core.enter_until(0, wanted, deadline),
+            None => self.half.reap.core.enter(0, wanted, IORING_ENTER_GETEVENTS),
         };
         entered.map(drop)
     }
@@ -241,7 +229,7 @@ impl Completer {
     /// Waits for the other half to do something.
     fn sleep(&self, deadline: Option<Instant>) -> io::Result<()> {
         let readable = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let ring = readable(self.reap.core.as_fd().as_raw_fd());
+        let ring = readable(self.half.reap.core.as_fd().as_raw_fd());
         let hangup = readable(self.shared.hangup.as_raw_fd());
         match poll(&mut [ring, hangup], deadline)? {
             0 => Err(io::Error::from_raw_os_error(libc::ETIME)),
@@ -252,29 +240,16 @@ impl Completer {
     /// Requests that the kernel has accepted and whose completions have not been taken.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        if self.reap.is_forked() { 0 } else { self.reap.in_flight() as usize }
+        if self.half.reap.is_forked() { 0 } else { self.half.reap.in_flight() as usize }
     }
 
     /// What this half has done so far; it submits nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        if self.reap.is_forked() {
+        if self.half.reap.is_forked() {
             return Stats::default();
         }
-        Stats { enters: self.reap.enters, submitted: 0, completed: self.reap.cq.taken() }
-    }
-}
-
-impl Drop for Completer {
-    fn drop(&mut self) {
-        // SAFETY: taken once, here: `reunite` never drops a half.
-        let reap = unsafe { ManuallyDrop::take(&mut self.reap) };
-        if reap.is_forked() {
-            return;
-        }
-        let mut left = self.shared.left();
-        left.reap = Some(reap);
-        left.take_down();
+        Stats { enters: self.half.reap.enters, submitted: 0, completed: self.half.reap.cq.taken() }
     }
 }
 
@@ -286,7 +261,7 @@ assert_not_impl_any!(Completer: Sync);
 /// The descriptor of the ring is readable while completions wait.
 impl AsFd for Completer {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.reap.core.as_fd()
+        self.half.reap.core.as_fd()
     }
 }
 

@@ -1,19 +1,19 @@
 //! `io_uring_enter`: the one door through which requests go and completions are waited for.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use uring_sys::{
-    __kernel_timespec, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING,
-    IORING_FEAT_EXT_ARG, io_uring_enter, io_uring_getevents_arg,
+    __kernel_timespec, IORING_ENTER_ABS_TIMER, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS,
+    IORING_ENTER_REGISTERED_RING, IORING_FEAT_EXT_ARG, io_uring_enter, io_uring_getevents_arg,
 };
 
-use super::Core;
-use super::completion::result;
+use super::core::Core;
 use super::thread;
+use crate::entry::result;
 
 impl Core {
     /// The descriptor to enter by, and the flag that says what kind it is.
@@ -31,15 +31,16 @@ impl Core {
     /// enters.
     #[cold]
     fn first_door(&self) -> (RawFd, u32) {
-        self.registration.get_or_init(|| {
-            let registration = self.prepare();
-            if let Some(registration) = &registration {
-                self.door_index.store(registration.index(), Ordering::Relaxed);
-                self.door_thread.store(registration.thread(), Ordering::Relaxed);
+        let registration = self.registration.get_or_init(|| self.prepare());
+        match registration.as_ref().or(self.door.registered()) {
+            // The first time: from the next one on `door` knows.
+            Some(entry) if entry.thread() == thread::current() => {
+                self.door_index.store(entry.index(), Ordering::Relaxed);
+                self.door_thread.store(entry.thread(), Ordering::Relaxed);
+                (entry.index().cast_signed(), IORING_ENTER_REGISTERED_RING)
             }
-            registration
-        });
-        (self.fd.as_raw_fd(), 0)
+            _ => (self.door.raw(), 0),
+        }
     }
 
     /// Offers `to_submit` entries and waits until `min_complete` completions are in the ring; returns how
@@ -62,23 +63,41 @@ impl Core {
         min_complete: u32,
         deadline: Instant,
     ) -> io::Result<u32> {
-        if self.features() & IORING_FEAT_EXT_ARG == 0 {
-            return self.enter_then_poll(to_submit, min_complete, deadline);
+        let limits = Limits { deadline: Some(deadline), ..Limits::default() };
+        self.enter_within(to_submit, min_complete, IORING_ENTER_GETEVENTS, &limits)
+    }
+
+    /// As [`enter`](Self::enter), within limits (`ETIME`, and `EINTR` if a signal mask is among them).
+    pub(crate) fn enter_within(
+        &self,
+        to_submit: u32,
+        min_complete: u32,
+        flags: u32,
+        limits: &Limits<'_>,
+    ) -> io::Result<u32> {
+        if limits.are_none() {
+            return self.enter(to_submit, min_complete, flags);
         }
-        let timeout = timespec(deadline.saturating_duration_since(Instant::now()));
+        if self.features() & IORING_FEAT_EXT_ARG == 0 {
+            return self.enter_then_poll(to_submit, min_complete, flags, limits);
+        }
+        let left = limits.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = limits.time.or(left).map(timespec);
         let arg = io_uring_getevents_arg {
-            ts: (&raw const timeout).expose_provenance() as u64,
-            ..Default::default()
+            sigmask: limits.sigmask.map_or(0, |mask| (&raw const *mask).expose_provenance() as u64),
+            sigmask_sz: SIGSET_SIZE,
+            min_wait_usec: limits.minimum,
+            ts: timeout.as_ref().map_or(0, |timeout| (&raw const *timeout).expose_provenance() as u64),
         };
-        let flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+        let clock = if limits.time.is_some() { IORING_ENTER_ABS_TIMER } else { 0 };
         let (fd, kind) = self.door();
-        // SAFETY: as in `enter`; `arg` and the timespec it names outlive the call.
+        // SAFETY: as in `enter`; `arg` and what it names outlive the call.
         result(unsafe {
             io_uring_enter(
                 fd,
                 to_submit,
                 min_complete,
-                flags | kind,
+                flags | IORING_ENTER_EXT_ARG | clock | kind,
                 (&raw const arg).cast(),
                 size_of::<io_uring_getevents_arg>(),
             )
@@ -86,11 +105,17 @@ impl Core {
     }
 
     /// Linux 5.10 has no timed enter: what is ready is let in, then the descriptor is polled.
-    fn enter_then_poll(&self, to_submit: u32, min_complete: u32, deadline: Instant) -> io::Result<u32> {
-        let consumed = self.enter(to_submit, 0, IORING_ENTER_GETEVENTS)?;
+    fn enter_then_poll(
+        &self,
+        to_submit: u32,
+        min_complete: u32,
+        flags: u32,
+        limits: &Limits<'_>,
+    ) -> io::Result<u32> {
+        let consumed = self.enter(to_submit, 0, flags)?;
         if consumed == 0 && min_complete > 0 {
-            let mut fds = [libc::pollfd { fd: self.fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
-            if poll(&mut fds, Some(deadline))? == 0 {
+            let mut fds = [libc::pollfd { fd: self.door.raw(), events: libc::POLLIN, revents: 0 }];
+            if poll_within(&mut fds, limits)? == 0 {
                 return Err(io::Error::from_raw_os_error(libc::ETIME));
             }
         }
@@ -98,16 +123,40 @@ impl Core {
     }
 }
 
+/// Bytes of a signal set as the kernel has it: one bit for each of 64 signals. That of the C library is larger.
+const SIGSET_SIZE: u32 = 8;
+
+/// What ends a wait before its completions are there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits<'a> {
+    pub(crate) deadline: Option<Instant>,
+    /// A time of the ring's clock.
+    pub(crate) time: Option<Duration>,
+    /// Microseconds after which one completion is enough.
+    pub(crate) minimum: u32,
+    pub(crate) sigmask: Option<&'a libc::sigset_t>,
+}
+
+impl Limits<'_> {
+    fn are_none(&self) -> bool {
+        self.deadline.is_none() && self.time.is_none() && self.minimum == 0 && self.sigmask.is_none()
+    }
+}
+
 /// Waits for any of `fds`, without end if there is no deadline; see `ppoll(2)`.
 pub(crate) fn poll(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> io::Result<usize> {
-    let timeout = deadline.map(|deadline| {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = timespec(left);
+    poll_within(fds, &Limits { deadline, ..Limits::default() })
+}
+
+fn poll_within(fds: &mut [libc::pollfd], limits: &Limits<'_>) -> io::Result<usize> {
+    let timeout = limits.deadline.map(|deadline| {
+        let left = timespec(deadline.saturating_duration_since(Instant::now()));
         libc::timespec { tv_sec: left.tv_sec, tv_nsec: left.tv_nsec }
     });
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    // SAFETY: `fds` is a valid array of its length, `timeout` is null or outlives the call.
-    let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout, ptr::null()) };
+    let sigmask = limits.sigmask.map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `fds` is a valid array of its length, `timeout` and `sigmask` are null or outlive the call.
+    let ready = unsafe { libc::ppoll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, timeout, sigmask) };
     usize::try_from(ready).map_err(|_| io::Error::last_os_error())
 }
 

@@ -7,44 +7,86 @@ use std::ptr::NonNull;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use uring_sys::{IORING_OFF_SQ_RING, IORING_OFF_SQES, io_uring_params};
 
-use super::completion::Cqe;
-use super::sqe::Sqe;
+use super::layout::Layout;
 
-/// One `mmap` of a ring descriptor, absent from forked children.
+/// One stretch of shared memory, absent from forked children.
 ///
 /// It is never lent as a slice or a reference: the kernel writes into it.
 #[derive(Debug)]
-pub(crate) struct Mapping(MmapRaw);
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+    /// What unmaps it; nothing, where the memory is somebody else's.
+    _map: Option<MmapRaw>,
+}
+
+// SAFETY: a stretch of memory that is reached through atomics and copies only, from whichever thread.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    fn new(fd: BorrowedFd<'_>, offset: u64, len: usize) -> io::Result<Self> {
-        let map = MmapOptions::new().offset(offset).len(len).populate().map_raw(&fd)?;
+    fn of(map: MmapRaw) -> io::Result<Self> {
         // After a fork both processes would drive one ring; a child gets no mapping at all.
         map.advise(Advice::DontFork)?;
-        Ok(Self(map))
+        let start = NonNull::new(map.as_mut_ptr()).expect("mmap never returns null");
+        Ok(Self { start, len: map.len(), _map: Some(map) })
+    }
+
+    fn of_ring(fd: BorrowedFd<'_>, offset: u64, len: usize) -> io::Result<Self> {
+        Self::of(MmapOptions::new().offset(offset).len(len).populate().map_raw(&fd)?)
     }
 
     /// Maps the two index rings, which one mapping holds (`IORING_FEAT_SINGLE_MMAP`).
     pub(crate) fn rings(fd: BorrowedFd<'_>, params: &io_uring_params) -> io::Result<Self> {
-        let cqes = params.cq_off.cqes as usize + params.cq_entries as usize * size_of::<Cqe>();
-        // Without an index array (`IORING_SETUP_NO_SQARRAY`) its offset is 0 and adds nothing.
-        let array = match params.sq_off.array {
-            0 => 0,
-            offset => offset as usize + params.sq_entries as usize * size_of::<u32>(),
-        };
-        Self::new(fd, IORING_OFF_SQ_RING, cqes.max(array))
+        Self::of_ring(fd, IORING_OFF_SQ_RING, Layout::of(params).rings_end(params))
     }
 
     /// Maps the submission queue entries.
     pub(crate) fn sqes(fd: BorrowedFd<'_>, params: &io_uring_params) -> io::Result<Self> {
-        let len = params.sq_entries as usize * size_of::<Sqe>();
-        Self::new(fd, IORING_OFF_SQES, len)
+        Self::of_ring(fd, IORING_OFF_SQES, Layout::of(params).sqes)
+    }
+
+    /// Memory of this process for the kernel to use: ordinary pages, or huge ones of 2<sup>`huge`</sup> bytes.
+    pub(crate) fn own(len: usize, huge: Option<u8>) -> io::Result<Self> {
+        let mut options = MmapOptions::new();
+        options.len(len).populate();
+        if huge.is_some() {
+            options.huge(huge);
+        }
+        Self::of(MmapRaw::from(options.map_anon()?))
+    }
+
+    /// Memory of the caller's for the kernel to use.
+    ///
+    /// # Safety
+    ///
+    /// `len` bytes from `start` on are mapped, belong to nobody else, and outlive the mapping.
+    pub(crate) unsafe fn lent(start: NonNull<u8>, len: usize) -> io::Result<Self> {
+        // SAFETY: this fn's contract: the range is mapped, and nobody else cares what a child sees of it.
+        let ret = unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTFORK) };
+        if ret != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { start, len, _map: None })
     }
 
     /// Memory that no kernel writes to.
     #[cfg(test)]
     pub(super) fn anonymous(len: usize) -> Self {
-        Self(MmapRaw::from(MmapOptions::new().len(len).map_anon().unwrap()))
+        Self::own(len, None).unwrap()
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Splits memory in two that belongs to nobody yet; the first part keeps it mapped.
+    pub(crate) fn split_at(self, at: usize) -> (Self, Self) {
+        assert!(at <= self.len, "the caller has computed the length from its parts");
+        // SAFETY: `at` is not past the end, so the sum stays inside one allocation.
+        let second = Self { start: unsafe { self.start.add(at) }, len: self.len - at, _map: None };
+        (Self { len: at, ..self }, second)
     }
 
     /// The address `offset` bytes into the mapping.
@@ -54,10 +96,9 @@ impl Mapping {
     /// If `offset` lies outside, which would take a kernel that lies about its own layout.
     pub(crate) fn at(&self, offset: u32) -> NonNull<u8> {
         let offset = offset as usize;
-        assert!(offset < self.0.len(), "the kernel named an offset outside of its own mapping");
-        let base = NonNull::new(self.0.as_mut_ptr()).expect("mmap never returns null");
+        assert!(offset < self.len, "the kernel named an offset outside of its own mapping");
         // SAFETY: `offset` is below the mapping's length (checked above), so the sum stays inside one
         // allocation.
-        unsafe { base.add(offset) }
+        unsafe { self.start.add(offset) }
     }
 }

@@ -1,217 +1,343 @@
-//! The ring: one descriptor, its shared memory, and the doors to the kernel.
-//!
-//! | room | what is in it |
-//! |---|---|
-//! | [`setup`] | `io_uring_setup`: flags, fall-backs, refusals |
-//! | [`mapping`] | the shared memory |
-//! | [`index`] | the shared counters and their orderings |
-//! | [`sqe`] | one request |
-//! | [`submission`], [`completion`] | the two queues |
-//! | [`enter`] | `io_uring_enter` |
-//! | [`register`] | `io_uring_register` |
-//! | [`thread`] | descriptors registered with a thread |
-//! | [`ledger`] | what is in flight, for kernels that must be told |
+//! [`Ring`]: the whole kernel interface.
 
-pub(crate) mod completion;
+// | room | what is in it |
+// |---|---|
+// | `builder`, `setup` | `io_uring_setup`: flags, fall-backs, refusals |
+// | `layout`, `mapping` | the shared memory |
+// | `index` | the shared counters and their orderings |
+// | `sq`, `cq` | the two queues in shared memory |
+// | `submit`, `reap` | the two halves of a ring: who fills the one, who empties the other |
+// | `core` | what both stand on |
+// | `door`, `enter`, `wait` | `io_uring_enter` |
+// | `register` | `io_uring_register` |
+// | `thread` | descriptors registered with a thread |
+// | `ledger` | what is in flight, for kernels that must be told |
+// | `split`, `teardown` | two owners, and none |
+
+mod builder;
+pub(crate) mod core;
+pub(crate) mod cq;
+mod door;
 pub(crate) mod enter;
 pub(crate) mod index;
+mod layout;
 mod ledger;
 mod mapping;
+pub(crate) mod reap;
 pub(crate) mod register;
 pub(crate) mod setup;
 #[cfg(test)]
 mod simulated;
-pub(crate) mod sqe;
-pub(crate) mod submission;
+pub(crate) mod split;
+pub(crate) mod sq;
+pub(crate) mod submit;
+mod teardown;
 mod thread;
+pub(crate) mod wait;
 
-use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, OnceLock};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
 
-use uring_sys::{
-    IORING_FEAT_LINKED_FILE, IORING_FEAT_REG_REG_RING, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_R_DISABLED,
-    io_uring_params,
-};
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 
-use self::completion::CompletionQueue;
-use self::index::Index;
-use self::ledger::Ledger;
-use self::mapping::Mapping;
-use self::setup::{Request, map_error};
-use self::submission::SubmissionQueue;
-use self::thread::Registration;
-use crate::UserData;
-use crate::codes::Op;
-use crate::error::{Error, Result};
-use crate::fork::Gate;
-use crate::restriction::Restrictions;
+pub use self::builder::Builder;
+use self::core::Core;
+pub use self::layout::Layout;
+pub use self::reap::Completions;
+use self::reap::Reap;
+use self::setup::Request;
+pub use self::split::{CompletionQueue, SubmissionQueue};
+use self::submit::Submit;
+use self::teardown::{in_flight, teardown, try_teardown};
+pub use self::wait::{Timeout, Wait};
+use crate::entry::{Completion, Cqe, Sqe, Submission};
+use crate::error::{Error, PushError, Result};
+use crate::features::{Features, SetupFlags};
+use crate::probe::Probe;
+use crate::stats::Stats;
 
-/// A thread that never is: threads are named from 1 on, one by one.
-const NO_THREAD: u64 = u64::MAX;
-
-/// What both queues stand on; they keep it alive.
+/// An io_uring with all that the kernel has for it.
 ///
-/// Field order matters to nobody: `Drop` takes the parts down by hand.
+/// `S` and `C` say what its entries are: of 64 bytes ([`Sqe`]) and 16 bytes ([`Cqe`]) unless something else is asked
+/// for. Requests come from [`op`](crate::op), whose [contract](crate::op#contract) is all that the caller vouches
+/// for: everything here is safe.
+///
+/// Dropping a ring cancels what can be cancelled and waits for the rest, so afterwards the kernel has no memory of
+/// the caller's; [`close`](Self::close) does the same and says whether it could be had.
+///
+/// ```
+/// use uring::{Ring, op};
+///
+/// let mut ring: Ring = Ring::new(8)?;
+/// ring.push(op::ring::Nop::new().user_data(1))?;
+/// for completion in ring.wait(1)? {
+///     assert_eq!(completion.user_data(), 1);
+///     completion.result()?;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Core {
-    fd: OwnedFd,
-    rings: ManuallyDrop<Mapping>,
-    sqes: ManuallyDrop<Mapping>,
-    gate: Gate,
-    sq_flags: Index,
-    params: io_uring_params,
-    /// Set by the first enter: it enables a ring that was made disabled, in the thread that will use it,
-    /// and registers the descriptor there.
-    registration: OnceLock<Option<Registration>>,
-    /// What `registration` holds, for the one thread that it is good for: `NO_THREAD` is none.
-    door_thread: AtomicU64,
-    door_index: AtomicU32,
-    restrictions: Option<Restrictions>,
-    ledger: Option<Ledger>,
-    has_buffers: AtomicBool,
-    has_files: AtomicBool,
+pub struct Ring<S: Submission = Sqe, C: Completion = Cqe> {
+    pub(crate) submit: Submit<S>,
+    pub(crate) reap: Reap<C>,
 }
 
-impl Core {
-    /// Makes a ring and its two queues.
-    pub(crate) fn new(request: &Request) -> Result<(Arc<Self>, SubmissionQueue, CompletionQueue)> {
-        let gate = Gate::new().map_err(map_error)?;
-        let (fd, params) = request.setup()?;
-        let rings = Mapping::rings(fd.as_fd(), &params).map_err(map_error)?;
-        let sqes = Mapping::sqes(fd.as_fd(), &params).map_err(map_error)?;
-        // SAFETY: `Core` owns both mappings, and whoever is given the queue keeps the `Arc` beside it.
-        let sq = unsafe { SubmissionQueue::new(&rings, &sqes, &gate, &params) };
-        // SAFETY: as above.
-        let cq = unsafe { CompletionQueue::new(&rings, &params) };
-        // SAFETY: `Core` owns the mapping and the index; the kernel gave the offset.
-        let sq_flags = unsafe { Index::new(&rings, params.sq_off.flags) };
-        let mut core = Self {
-            fd,
-            rings: ManuallyDrop::new(rings),
-            sqes: ManuallyDrop::new(sqes),
-            gate,
-            sq_flags,
-            params,
-            registration: OnceLock::new(),
-            door_thread: AtomicU64::new(NO_THREAD),
-            door_index: AtomicU32::new(0),
-            restrictions: request.restrictions.clone(),
-            ledger: None,
-            has_buffers: AtomicBool::new(false),
-            has_files: AtomicBool::new(false),
-        };
-        if !core.can_cancel_any() {
-            core.ledger = Some(Ledger::default());
-        }
-        if let Some(restrictions) = &core.restrictions {
-            if restrictions.required_flags() != 0 && core.ledger.is_some() {
-                // There a request to cancel must not carry the flag that all have to carry, so nothing could
-                // be cancelled, and a drop might wait for ever.
-                return Err(Error::kernel(
-                    "io_uring_register",
-                    io::Error::from_raw_os_error(libc::EOPNOTSUPP),
-                    "`require_fixed_files` takes Linux 5.19 or newer",
-                ));
-            }
-            core.register_restrictions(&mut restrictions.to_raw())?;
-            if !request.defer_taskrun {
-                core.enable()
-                    .map_err(|error| Error::kernel("io_uring_register", error, "enabling the ring"))?;
-            }
-        }
-        Ok((Arc::new(core), sq, cq))
-    }
+// A queue has one producer and one consumer; the threads that they are may change.
+assert_impl_all!(Ring: Send);
+assert_not_impl_any!(Ring: Sync);
 
-    pub(crate) fn gate(&self) -> &Gate {
-        &self.gate
-    }
-
-    pub(crate) fn sq_flags(&self) -> Index {
-        self.sq_flags
-    }
-
-    pub(crate) fn features(&self) -> u32 {
-        self.params.features
-    }
-
-    pub(crate) fn setup_flags(&self) -> u32 {
-        self.params.flags
-    }
-
-    /// Whether only the thread that first enters may ever enter.
-    pub(crate) fn is_bound_to_thread(&self) -> bool {
-        self.setup_flags() & IORING_SETUP_DEFER_TASKRUN != 0
-    }
-
-    /// Whether one request can cancel all others (`IORING_ASYNC_CANCEL_ANY`, since 5.19).
+impl<S: Submission, C: Completion> Ring<S, C> {
+    /// Makes a ring with room for `entries` requests between two submits, rounded up to a power of two; 1 to 32768.
+    /// See [`io_uring_setup(2)`](https://man7.org/linux/man-pages/man2/io_uring_setup.2.html).
     ///
-    /// No feature bit tells; the opcode `SOCKET` came with the same kernel.
-    pub(crate) fn can_cancel_any(&self) -> bool {
-        let features = self.features();
-        if features & IORING_FEAT_REG_REG_RING != 0 {
-            return true;
+    /// # Errors
+    ///
+    /// As [`URingContext::new`](crate::URingContext::new).
+    pub fn new(entries: usize) -> Result<Self> {
+        Self::builder(entries).build()
+    }
+
+    /// Starts a ring with options.
+    pub fn builder<'fd>(entries: usize) -> Builder<'fd, S, C> {
+        Builder::new(entries)
+    }
+
+    pub(crate) fn with(request: &Request<'_>) -> Result<Self> {
+        let (core, sq, cq) = Core::new(request)?;
+        let (sq_head, cq_head) = (sq.head(), cq.head());
+        let submit = Submit::new(core.clone(), sq, cq_head);
+        let reap = Reap::new(core, cq, sq_head);
+        Ok(Self { submit, reap })
+    }
+
+    /// Adds a request, which reaches the kernel with the next submit or wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSpace`] if the queue is full and [`Error::Forked`] in a forked child, with the request.
+    #[inline]
+    pub fn push(&mut self, request: impl Into<S>) -> Result<(), PushError<S>> {
+        self.submit.push(request.into())
+    }
+
+    /// Places of the submission queue that are free: how many requests can be pushed before a submit.
+    #[must_use]
+    pub fn space(&self) -> usize {
+        if self.submit.check().is_err() { 0 } else { self.submit.sq.room() as usize }
+    }
+
+    /// Requests that were pushed and that the kernel has not consumed.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        if self.submit.check().is_err() { 0 } else { self.submit.sq.queued() as usize }
+    }
+
+    /// Hands what was pushed to the kernel and returns how many places it has consumed; see
+    /// [`io_uring_enter(2)`](https://man7.org/linux/man-pages/man2/io_uring_enter.2.html).
+    ///
+    /// In a ring with a polling thread it is the thread that consumes them: it is shown what was pushed, and woken if
+    /// it sleeps.
+    ///
+    /// # Errors
+    ///
+    /// What `io_uring_enter(2)` says; no request is lost by it. [`Error::Forked`] in a forked child.
+    pub fn submit(&mut self) -> Result<usize> {
+        self.submit.submit()
+    }
+
+    /// Waits until the polling thread has made room in a full queue (`IORING_ENTER_SQ_WAIT`).
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a ring without [`Builder::sqpoll`], `EOWNERDEAD` if its thread has died.
+    pub fn wait_for_space(&mut self) -> Result<()> {
+        self.submit.wait_for_room()
+    }
+
+    /// Returns the completions that are there, without waiting and without submitting. Those that the kernel holds
+    /// back, for want of room or until it is entered, are let in first.
+    ///
+    /// # Errors
+    ///
+    /// What `io_uring_enter(2)` says. `EBADR`: the kernel itself lost completions for want of memory.
+    /// [`Error::Forked`] in a forked child.
+    pub fn completions(&mut self) -> Result<Completions<'_, C>> {
+        self.reap.completions()
+    }
+
+    /// Takes the next completion that is there, as the iterator of the last [`wait`](Self::wait) or
+    /// [`completions`](Self::completions) would, which may have been dropped: between two of them requests can be
+    /// pushed.
+    #[inline]
+    pub fn next_completion(&mut self) -> Option<C> {
+        self.reap.next_completion()
+    }
+
+    /// Looks at the next completion and leaves it where it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`completions`](Self::completions).
+    pub fn peek(&mut self) -> Result<Option<C>> {
+        self.reap.peek()
+    }
+
+    /// Places of the completion queue that hold completions not taken yet; in a ring of mixed ones, two for a large
+    /// one and one for each filler. What the kernel holds back is not counted.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        if self.reap.is_forked() { 0 } else { self.reap.cq.ready() as usize }
+    }
+
+    /// Requests that the kernel has accepted and whose last completion has not been taken.
+    ///
+    /// Requests with [`CQE_SKIP_SUCCESS`](crate::SqeFlags::CQE_SKIP_SUCCESS) are not counted; if such a one fails
+    /// after all, or another ring sends a message, there is a completion more than was counted on.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        if self.submit.check().is_err() { 0 } else { in_flight(&self.submit, &self.reap) as usize }
+    }
+
+    /// What the ring has done so far; nothing, in a forked child.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        if self.submit.check().is_err() {
+            return Stats::default();
         }
-        features & IORING_FEAT_LINKED_FILE != 0
-            && self.probe_ops().is_ok_and(|probe| probe.supports(Op::SOCKET))
-    }
-
-    /// Makes the ring ready for the first thread that enters.
-    fn prepare(&self) -> Option<Registration> {
-        if self.setup_flags() & IORING_SETUP_R_DISABLED != 0 {
-            // One that `new` has enabled already says EBADFD here; one that stays disabled says it to the
-            // enter that follows, which the caller sees.
-            let _ = self.enable();
-        }
-        // A restricted ring may refuse to register descriptors, and to take them back.
-        if self.restrictions.is_some() { None } else { Registration::new(self.fd.as_fd()) }
-    }
-
-    /// What is in flight, where the kernel has to be told what to cancel.
-    pub(crate) fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_ref()
-    }
-
-    #[cold]
-    pub(crate) fn note_added(&self, requests: impl Iterator<Item = UserData>) {
-        if let Some(ledger) = &self.ledger {
-            requests.for_each(|user_data| ledger.add(user_data));
+        Stats {
+            enters: self.submit.enters + self.reap.enters,
+            submitted: self.submit.sq.consumed(),
+            completed: self.reap.cq.taken(),
         }
     }
 
-    #[cold]
-    pub(crate) fn note_taken(&self, requests: impl Iterator<Item = UserData>) {
-        if let Some(ledger) = &self.ledger {
-            requests.for_each(|user_data| ledger.remove(user_data));
-        }
+    /// Entries that the kernel could not use, and completions that it dropped: always zero on the kernels that this
+    /// crate takes, unless it made a mistake.
+    #[must_use]
+    pub fn lost(&self) -> (u32, u32) {
+        if self.submit.check().is_err() { (0, 0) } else { (self.submit.dropped(), self.reap.overflow()) }
     }
 
-    /// Flags that the restrictions demand of every entry.
-    pub(crate) fn required_flags(&self) -> u8 {
-        self.restrictions.as_ref().map_or(0, Restrictions::required_flags)
-    }
-}
-
-impl AsFd for Core {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl Drop for Core {
-    fn drop(&mut self) {
-        if self.gate.owner().is_wiped() {
-            // The mappings were not inherited; something else may lie at their addresses by now.
-            return;
+    /// Whether waiting for completions counts as waiting for a disk, as it does by default (`IORING_ENTER_NO_IOWAIT`,
+    /// since 6.15): it keeps the CPU's frequency up, and the load average.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` before 6.15.
+    pub fn set_iowait(&mut self, counts: bool) -> Result<()> {
+        if !counts && !self.features().contains(Features::NO_IOWAIT) {
+            return Err(Error::unsupported("io_uring_enter", "NO_IOWAIT takes Linux 6.15 or newer"));
         }
-        if let Some(Some(registration)) = self.registration.take() {
-            registration.release(self.fd.as_fd());
+        self.reap.set_iowait(counts);
+        Ok(())
+    }
+
+    /// What the kernel can do with this ring.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        Features::from_bits_retain(self.submit.core.features())
+    }
+
+    /// How the ring was set up: what was asked for, and the best of the rest that the kernel has.
+    #[must_use]
+    pub fn setup_flags(&self) -> SetupFlags {
+        SetupFlags::from_bits_retain(self.submit.core.setup_flags())
+    }
+
+    /// Sizes of the submission and the completion queue, in places.
+    #[must_use]
+    pub fn entries(&self) -> (usize, usize) {
+        (self.submit.sq.entries() as usize, self.reap.cq.entries() as usize)
+    }
+
+    /// Asks the kernel what it offers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Kernel`] before 6.18, if a restricted ring does not allow `REGISTER_PROBE`.
+    pub fn probe(&self) -> Result<Probe> {
+        Probe::new(&self.submit.core)
+    }
+
+    /// Enables a ring that was made [disabled](Builder::disabled), in the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// `EBADFD` if it is enabled.
+    pub fn enable(&mut self) -> Result<()> {
+        self.submit.check()?;
+        self.submit.core.enable()
+    }
+
+    /// The descriptor of the ring, readable while completions wait; none for a ring that was made
+    /// [without](Builder::registered_fd_only).
+    #[must_use]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.submit.core.descriptor()
+    }
+
+    /// Splits the ring, so that one thread submits while another takes completions.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` for a ring that is bound to one thread ([`Builder::single_issuer`]); the ring is then dropped, with all
+    /// that a drop means. [`Error::Forked`] in a forked child.
+    pub fn split(self) -> Result<(SubmissionQueue<S, C>, CompletionQueue<S, C>)> {
+        self.submit.check()?;
+        if self.submit.core.is_bound_to_thread() {
+            return Err(Error::invalid(
+                "split",
+                "a ring with `single_issuer` or `defer_taskrun` belongs to one thread",
+            ));
         }
-        // SAFETY: dropped once, here, and not used after.
-        unsafe { ManuallyDrop::drop(&mut self.rings) };
+        Ok(split::split(self))
+    }
+
+    /// Ends the ring as a drop does, and says whether the kernel has let go of all memory.
+    ///
+    /// # Errors
+    ///
+    /// What `io_uring_enter(2)` says. The ring is leaked, and the kernel may use the memory of requests in
+    /// flight at any later time: leak it, too.
+    pub fn close(self) -> Result<()> {
+        let (mut submit, mut reap) = self.into_halves();
+        try_teardown(&mut submit, &mut reap).map_err(Error::enter)
+    }
+
+    fn into_halves(self) -> (Submit<S>, Reap<C>) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never used or dropped again, so the field is moved out once.
+        let submit = unsafe { ptr::read(&raw const this.submit) };
         // SAFETY: as above.
-        unsafe { ManuallyDrop::drop(&mut self.sqes) };
+        let reap = unsafe { ptr::read(&raw const this.reap) };
+        (submit, reap)
+    }
+}
+
+/// Waits until the kernel is done with the memory of every request; see the [contract](crate::op#contract).
+///
+/// Requests that were pushed but not submitted are forgotten. If the wait cannot be had (the kernel refuses
+/// `io_uring_enter` since), the drop says so on standard error and leaks the ring.
+impl<S: Submission, C: Completion> Drop for Ring<S, C> {
+    fn drop(&mut self) {
+        teardown(&mut self.submit, &mut self.reap);
+    }
+}
+
+/// The descriptor of the ring is readable while completions wait.
+///
+/// # Panics
+///
+/// For a ring made [without a descriptor](Builder::registered_fd_only).
+impl<S: Submission, C: Completion> AsFd for Ring<S, C> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.submit.core.as_fd()
+    }
+}
+
+impl<S: Submission, C: Completion> AsRawFd for Ring<S, C> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }

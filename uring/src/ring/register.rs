@@ -13,8 +13,8 @@ use uring_sys::{
     io_uring_query_opcode, io_uring_register, io_uring_restriction, io_uring_rsrc_register,
 };
 
-use super::Core;
-use super::completion::result;
+use super::core::Core;
+use crate::entry::result;
 use crate::error::{Error, Result};
 use crate::probe::{OPS_OF_A_PROBE, OpTable};
 
@@ -23,14 +23,17 @@ impl Core {
     ///
     /// `arg` and `nr` are what `opcode` takes, and valid for what the kernel does with them.
     unsafe fn register(&self, opcode: u32, arg: *mut libc::c_void, nr: u32) -> io::Result<u32> {
+        let (ring, kind) = self.door.for_register();
         // SAFETY: this fn's contract.
-        result(unsafe { io_uring_register(self.fd.as_raw_fd(), opcode, arg, nr) })
+        result(unsafe { io_uring_register(ring, opcode | kind, arg, nr) })
     }
 
     /// Starts a ring that was made disabled.
-    pub(crate) fn enable(&self) -> io::Result<()> {
+    pub(crate) fn enable(&self) -> Result<()> {
         // SAFETY: the opcode takes no argument.
-        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null_mut(), 0) }.map(drop)
+        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null_mut(), 0) }
+            .map(drop)
+            .map_err(|error| Error::kernel("io_uring_register", error, "enabling the ring"))
     }
 
     pub(crate) fn register_restrictions(&self, list: &mut [io_uring_restriction]) -> Result<()> {

@@ -2,18 +2,28 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
 
 use uring_sys::{
     IORING_FEAT_CUR_PERSONALITY, IORING_FEAT_FAST_POLL, IORING_FEAT_NODROP, IORING_FEAT_POLL_32BITS,
-    IORING_FEAT_RW_CUR_POS, IORING_FEAT_SINGLE_MMAP, IORING_FEAT_SUBMIT_STABLE, IORING_SETUP_COOP_TASKRUN,
-    IORING_SETUP_CQSIZE, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED,
-    IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, IORING_SETUP_TASKRUN_FLAG, io_uring_params,
-    io_uring_setup,
+    IORING_FEAT_RW_CUR_POS, IORING_FEAT_SINGLE_MMAP, IORING_FEAT_SUBMIT_STABLE, IORING_SETUP_ATTACH_WQ,
+    IORING_SETUP_CLAMP, IORING_SETUP_COOP_TASKRUN, IORING_SETUP_CQE_MIXED, IORING_SETUP_CQE32,
+    IORING_SETUP_CQSIZE, IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_HYBRID_IOPOLL, IORING_SETUP_IOPOLL,
+    IORING_SETUP_NO_MMAP, IORING_SETUP_NO_SQARRAY, IORING_SETUP_R_DISABLED, IORING_SETUP_REGISTERED_FD_ONLY,
+    IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SQ_AFF, IORING_SETUP_SQ_REWIND, IORING_SETUP_SQE_MIXED,
+    IORING_SETUP_SQE128, IORING_SETUP_SQPOLL, IORING_SETUP_SUBMIT_ALL, IORING_SETUP_TASKRUN_FLAG,
+    io_uring_params, io_uring_setup,
 };
 
-use super::completion::result;
+use super::door::Door;
+use super::layout::{Layout, page_size};
+use super::mapping::Mapping;
+use super::register::query;
+use super::thread::Registration;
+use crate::entry::result;
 use crate::error::{Error, Result};
+use crate::features::SetupFlags;
 use crate::restriction::Restrictions;
 
 /// Most entries of a submission queue (`IORING_MAX_ENTRIES` of the kernel, not in its headers).
@@ -35,42 +45,106 @@ const COOPERATIVE: u32 = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
 /// Task work runs only when completions are asked for, in the one thread that submits.
 const DEFERRED: u32 = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG;
 
+/// How completion work is to run, as far as the kernel has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum TaskWork {
+    #[default]
+    Interrupts,
+    Cooperative,
+    Deferred,
+}
+
+/// Where the rings are to lie.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Memory {
+    /// The kernel allocates, and the process maps.
+    #[default]
+    Kernel,
+    /// The process allocates, pages of 2<sup>n</sup> bytes if it says so.
+    Own { huge: Option<u8> },
+    /// The caller of this crate has allocated.
+    Lent { start: NonNull<u8>, len: usize },
+}
+
+// SAFETY: the pointer is not followed here, only handed on to `Mapping::lent`, whose contract the caller has signed
+// for whatever thread that happens in.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
 /// What to ask the kernel for.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request<'a> {
     pub(crate) entries: usize,
     pub(crate) cq_entries: Option<usize>,
-    pub(crate) coop_taskrun: bool,
-    pub(crate) defer_taskrun: bool,
+    /// What the ring cannot do without, `IORING_SETUP_*`.
+    pub(crate) flags: u32,
+    /// What it can do without.
+    pub(crate) task_work: TaskWork,
+    pub(crate) sq_thread_cpu: u32,
+    pub(crate) sq_thread_idle: u32,
+    pub(crate) wq: Option<BorrowedFd<'a>>,
+    pub(crate) memory: Memory,
     pub(crate) restrictions: Option<Restrictions>,
 }
 
-impl Request {
+/// A ring as the kernel has made it.
+pub(crate) struct Made {
+    pub(crate) door: Door,
+    pub(crate) params: io_uring_params,
+    /// The rings and the entries, where it is not the kernel that allocates.
+    pub(crate) memory: Option<(Mapping, Mapping)>,
+}
+
+impl Request<'_> {
     /// Makes the ring with the best of the asked that the kernel has.
-    pub(crate) fn setup(&self) -> Result<(OwnedFd, io_uring_params)> {
+    pub(crate) fn setup(&self) -> Result<Made> {
         let entries = self.checked_entries()?;
         let cq_entries = self.checked_cq_entries(entries)?;
-        let mut fixed = 0;
+        self.check_flags()?;
+        let mut fixed = self.flags;
         if cq_entries != 0 {
             fixed |= IORING_SETUP_CQSIZE;
         }
-        if self.restrictions.is_some() || self.defer_taskrun {
+        // A ring for one thread is for the one that first uses it, not for the one that makes it.
+        let bound = self.task_work == TaskWork::Deferred || self.flags & IORING_SETUP_SINGLE_ISSUER != 0;
+        if self.restrictions.is_some() || bound {
             fixed |= IORING_SETUP_R_DISABLED;
         }
+        if self.wq.is_some() {
+            fixed |= IORING_SETUP_ATTACH_WQ;
+        }
+        if !matches!(self.memory, Memory::Kernel) {
+            fixed |= IORING_SETUP_NO_MMAP;
+        }
         for flags in self.ladder() {
-            let mut params = io_uring_params { flags: fixed | flags, cq_entries, ..Default::default() };
-            // SAFETY: `params` is valid for the kernel to read and write, and outlives the call.
+            let mut params = io_uring_params {
+                flags: fixed | flags,
+                cq_entries,
+                sq_thread_cpu: self.sq_thread_cpu,
+                sq_thread_idle: self.sq_thread_idle,
+                wq_fd: self.wq.map_or(0, |fd| fd.as_raw_fd().unsigned_abs()),
+                ..Default::default()
+            };
+            let memory = self.memory(entries, &mut params)?;
+            // SAFETY: `params` is valid for the kernel to read and write, and outlives the call; memory that it
+            // names stays mapped, since `Core` keeps it as long as the ring.
             let ret = unsafe { io_uring_setup(entries, &raw mut params) };
             match result(ret) {
                 Ok(_) => {
-                    // SAFETY: the kernel has just made the descriptor, and nobody else knows of it.
-                    let fd = unsafe { OwnedFd::from_raw_fd(ret) };
-                    return check_floor(fd, params);
+                    let door = if params.flags & IORING_SETUP_REGISTERED_FD_ONLY == 0 {
+                        // SAFETY: the kernel has just made the descriptor, and nobody else knows of it.
+                        Door::Open(unsafe { OwnedFd::from_raw_fd(ret) })
+                    } else {
+                        Door::Registered(Registration::adopt(ret.cast_unsigned()))
+                    };
+                    check_floor(&params)?;
+                    return Ok(Made { door, params, memory });
                 }
                 // An unknown flag; the next rung is without the newest.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) && flags != 0 => {}
                 Err(error) => {
-                    let hint = hint(&error);
+                    let hint = self.hint(&error, fixed);
                     return Err(Error::kernel("io_uring_setup", error, hint));
                 }
             }
@@ -81,8 +155,8 @@ impl Request {
     /// Sets of optional flags, best first, one for each kernel that added some; the last one is empty.
     fn ladder(&self) -> impl Iterator<Item = u32> {
         const BEST: u32 = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_NO_SQARRAY; // 5.18 and 6.6
-        let deferred = self.defer_taskrun.then_some(DEFERRED); // 6.1
-        let cooperative = (self.coop_taskrun || self.defer_taskrun).then_some(COOPERATIVE); // 5.19
+        let deferred = (self.task_work == TaskWork::Deferred).then_some(DEFERRED); // 6.1
+        let cooperative = (self.task_work != TaskWork::Interrupts).then_some(COOPERATIVE); // 5.19
         [
             deferred.map(|task| task | BEST),
             deferred.map(|task| task | IORING_SETUP_SUBMIT_ALL),
@@ -96,9 +170,59 @@ impl Request {
         .flatten()
     }
 
+    /// Finds memory for the rings, where it is not the kernel that does, and names it.
+    fn memory(&self, entries: u32, params: &mut io_uring_params) -> Result<Option<(Mapping, Mapping)>> {
+        let layout = self.layout(entries, params.cq_entries, params.flags);
+        let memory = match self.memory {
+            Memory::Kernel => return Ok(None),
+            Memory::Own { huge } => Mapping::own(layout.pages(), huge).map_err(|error| {
+                let hint =
+                    if huge.is_some() { "huge pages: vm.nr_hugepages tells how many there are" } else { "" };
+                Error::kernel("mmap", error, hint)
+            })?,
+            Memory::Lent { start, len } => {
+                if start.addr().get() % page_size() != 0 || len < layout.pages() {
+                    return Err(Error::invalid(
+                        "io_uring_setup",
+                        format!(
+                            "{len} bytes of memory: the rings need {} from the start of a page on",
+                            layout.pages()
+                        ),
+                    ));
+                }
+                // SAFETY: whoever lent the memory has promised what this asks for (`Builder::memory`).
+                unsafe { Mapping::lent(start, len) }.map_err(map_error)?
+            }
+        };
+        let (rings, sqes) = memory.split_at(layout.ring_pages());
+        params.cq_off.user_addr = rings.start().as_ptr().expose_provenance() as u64;
+        params.sq_off.user_addr = sqes.start().as_ptr().expose_provenance() as u64;
+        Ok(Some((rings, sqes)))
+    }
+
+    /// What a ring of these sizes takes.
+    fn layout(&self, entries: u32, cq_entries: u32, flags: u32) -> Layout {
+        let sq_entries = entries.next_power_of_two();
+        let cq_entries = if cq_entries == 0 { 2 * sq_entries } else { cq_entries.next_power_of_two() };
+        Layout::of(&io_uring_params { flags, sq_entries, cq_entries, ..Default::default() })
+    }
+
+    /// What the ring will take, as far as can be told before it is made: with an index array, which kernels from
+    /// 6.6 on do without.
+    pub(crate) fn expected_layout(&self) -> Result<Layout> {
+        let entries = self.checked_entries()?;
+        let cq_entries = self.checked_cq_entries(entries)?;
+        Ok(self.layout(entries, cq_entries, self.flags))
+    }
+
+    fn clamps(&self) -> bool {
+        self.flags & IORING_SETUP_CLAMP != 0
+    }
+
     fn checked_entries(&self) -> Result<u32> {
-        match u32::try_from(self.entries) {
-            Ok(entries) if (1..=MAX_ENTRIES).contains(&self.entries) => Ok(entries),
+        let entries = if self.clamps() { self.entries.min(MAX_ENTRIES) } else { self.entries };
+        match u32::try_from(entries) {
+            Ok(checked) if (1..=MAX_ENTRIES).contains(&entries) => Ok(checked),
             _ => Err(Error::invalid(
                 "io_uring_setup",
                 format!("{} submission entries: the kernel takes 1 to {MAX_ENTRIES}", self.entries),
@@ -112,6 +236,7 @@ impl Request {
             return Ok(0);
         };
         let least = entries.next_power_of_two();
+        let asked = if self.clamps() { asked.min(MAX_CQ_ENTRIES) } else { asked };
         match u32::try_from(asked) {
             Ok(cq_entries) if asked <= MAX_CQ_ENTRIES && cq_entries >= least => Ok(cq_entries),
             _ => Err(Error::invalid(
@@ -122,11 +247,100 @@ impl Request {
             )),
         }
     }
+
+    /// Refuses what the kernel would refuse without a word why.
+    fn check_flags(&self) -> Result<()> {
+        let has = |flags| self.flags & flags != 0;
+        let refused = REFUSED.iter().find(|(with, without, _)| has(*with) && !has(*without));
+        let clash = CLASHES.iter().find(|(one, other, _)| has(*one) && has(*other));
+        match refused.or(clash) {
+            Some((.., why)) => Err(Error::invalid("io_uring_setup", *why)),
+            None if has(IORING_SETUP_REGISTERED_FD_ONLY) && matches!(self.memory, Memory::Kernel) => {
+                Err(Error::invalid(
+                    "io_uring_setup",
+                    "REGISTERED_FD_ONLY: without a descriptor nothing can be mapped, so it takes memory of the process \
+                     (`Builder::no_mmap` or `memory`)",
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Says what forbids the ring, as far as the system tells.
+    fn hint(&self, error: &io::Error, flags: u32) -> String {
+        match error.raw_os_error() {
+            Some(libc::EINVAL) if flags != 0 => {
+                let asked = SetupFlags::from_bits_retain(flags);
+                match query() {
+                    Ok(answer) if u64::from(flags) & !answer.ring_setup_flags != 0 => {
+                        let known = SetupFlags::from_bits_retain(answer.ring_setup_flags as u32);
+                        let unknown = SetupFlags::from_bits_retain(flags & !known.bits());
+                        format!("this kernel does not know {unknown:?}")
+                    }
+                    Ok(_) => format!("this kernel does not take {asked:?} together, or not for such sizes"),
+                    Err(_) => {
+                        format!("this kernel does not know one of {asked:?}, or does not take them together")
+                    }
+                }
+            }
+            Some(libc::EBADF | libc::EINVAL) if self.wq.is_some() => "`attach_wq`: that is no ring".into(),
+            Some(libc::EPERM)
+                if self.flags & IORING_SETUP_SQ_AFF != 0 && disabled().as_deref() == Some("0") =>
+            {
+                "`sqpoll_cpu`: the process may not run there".into()
+            }
+            _ => hint(error),
+        }
+    }
 }
 
-fn check_floor(fd: OwnedFd, params: io_uring_params) -> Result<(OwnedFd, io_uring_params)> {
+/// Flags that mean nothing without another one.
+const REFUSED: [(u32, u32, &str); 5] = [
+    (IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER, "DEFER_TASKRUN takes SINGLE_ISSUER beside it"),
+    (
+        IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN,
+        "TASKRUN_FLAG takes COOP_TASKRUN or DEFER_TASKRUN beside it",
+    ),
+    (IORING_SETUP_SQ_AFF, IORING_SETUP_SQPOLL, "SQ_AFF binds the thread of SQPOLL, which was not asked for"),
+    (IORING_SETUP_HYBRID_IOPOLL, IORING_SETUP_IOPOLL, "HYBRID_IOPOLL takes IOPOLL beside it"),
+    (IORING_SETUP_SQ_REWIND, IORING_SETUP_NO_SQARRAY, "SQ_REWIND takes NO_SQARRAY beside it"),
+];
+
+/// Flags that exclude one another.
+const CLASHES: [(u32, u32, &str); 6] = [
+    (
+        IORING_SETUP_SQPOLL,
+        IORING_SETUP_COOP_TASKRUN,
+        "SQPOLL: its thread runs completion work, there is no COOP_TASKRUN",
+    ),
+    (
+        IORING_SETUP_SQPOLL,
+        IORING_SETUP_DEFER_TASKRUN,
+        "SQPOLL: its thread runs completion work, there is no DEFER_TASKRUN",
+    ),
+    (
+        IORING_SETUP_SQPOLL,
+        IORING_SETUP_SQ_REWIND,
+        "SQPOLL: its thread needs indices that go on, there is no SQ_REWIND",
+    ),
+    (
+        IORING_SETUP_SQPOLL,
+        IORING_SETUP_TASKRUN_FLAG,
+        "SQPOLL: its thread runs completion work, there is no TASKRUN_FLAG",
+    ),
+    (IORING_SETUP_SQE128, IORING_SETUP_SQE_MIXED, "SQE128 and SQE_MIXED: entries are large or of both sizes"),
+    (
+        IORING_SETUP_CQE32,
+        IORING_SETUP_CQE_MIXED,
+        "CQE32 and CQE_MIXED: completions are large or of both sizes",
+    ),
+];
+
+/// Fails on a kernel older than the floor.
+fn check_floor(params: &io_uring_params) -> Result<()> {
     if params.features & FLOOR == FLOOR {
-        return Ok((fd, params));
+        return Ok(());
     }
     Err(Error::kernel(
         "io_uring_setup",

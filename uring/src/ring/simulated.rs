@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use uring_sys::{io_cqring_offsets, io_sqring_offsets, io_uring_params};
 
-use super::completion::{CompletionQueue, Cqe};
+use super::core::Maps;
+use super::cq::Cq;
 use super::mapping::Mapping;
-use super::sqe::Sqe;
-use super::submission::SubmissionQueue;
+use super::sq::Sq;
 use crate::codes::Op;
+use crate::entry::{Cqe, Sqe};
 use crate::error::Error;
 use crate::fork::Gate;
 
@@ -22,8 +23,7 @@ const CQES: u32 = 64;
 
 /// Consumes entries and posts a completion for each, as the real one does for a NOP.
 struct Kernel {
-    rings: Mapping,
-    sqes: Mapping,
+    maps: Maps,
     gate: Gate,
 }
 
@@ -31,8 +31,7 @@ impl Kernel {
     /// A ring whose indices start at `start`.
     fn new(start: u32) -> Self {
         let kernel = Self {
-            rings: Mapping::anonymous(4096),
-            sqes: Mapping::anonymous(4096),
+            maps: Maps { rings: Mapping::anonymous(4096), sqes: Mapping::anonymous(4096) },
             gate: Gate::new().unwrap(),
         };
         for index in [SQ_HEAD, SQ_TAIL, CQ_HEAD, CQ_TAIL] {
@@ -41,7 +40,7 @@ impl Kernel {
         kernel
     }
 
-    fn queues(&self) -> (SubmissionQueue, CompletionQueue) {
+    fn queues(&self) -> (Sq<Sqe>, Cq<Cqe>) {
         let params = io_uring_params {
             sq_entries: ENTRIES,
             cq_entries: ENTRIES,
@@ -50,14 +49,14 @@ impl Kernel {
             ..Default::default()
         };
         // SAFETY: the offsets are those that this kernel uses, and each test keeps it to its end.
-        let sq = unsafe { SubmissionQueue::new(&self.rings, &self.sqes, &self.gate, &params) };
+        let sq = unsafe { Sq::new(&self.maps, &self.gate, &params) };
         // SAFETY: as above.
-        let cq = unsafe { CompletionQueue::new(&self.rings, &params) };
+        let cq = unsafe { Cq::new(&self.maps.rings, &params) };
         (sq, cq)
     }
 
     fn index(&self, offset: u32) -> &AtomicU32 {
-        let word: NonNull<AtomicU32> = self.rings.at(offset).cast();
+        let word: NonNull<AtomicU32> = self.maps.rings.at(offset).cast();
         // SAFETY: inside the mapping, aligned, and an atomic to all.
         unsafe { word.as_ref() }
     }
@@ -70,13 +69,13 @@ impl Kernel {
             if head == tail {
                 break;
             }
-            let sqes: NonNull<Sqe> = self.sqes.at(0).cast();
+            let sqes: NonNull<Sqe> = self.maps.sqes.at(0).cast();
             // SAFETY: masked, so inside the mapping.
             let sqe = unsafe { sqes.add((head % ENTRIES) as usize) };
             // SAFETY: the queue has written the entry before it published the tail.
-            let user_data = unsafe { sqe.read() }.user_data;
+            let user_data = unsafe { sqe.as_ref() }.user_data;
             let posted = self.index(CQ_TAIL).load(Ordering::Relaxed);
-            let cqes: NonNull<Cqe> = self.rings.at(CQES).cast();
+            let cqes: NonNull<Cqe> = self.maps.rings.at(CQES).cast();
             // SAFETY: masked, so inside the mapping.
             let cqe = unsafe { cqes.add((posted % ENTRIES) as usize) };
             // SAFETY: the tests never let more than `ENTRIES` completions wait.
@@ -87,10 +86,10 @@ impl Kernel {
     }
 }
 
-fn add(sq: &mut SubmissionQueue, user_data: u64) -> Result<(), Error> {
+fn add(sq: &mut Sq<Sqe>, user_data: u64) -> Result<(), Error> {
     let position = sq.vacancy()?;
     // SAFETY: `position` is fresh from `vacancy`.
-    unsafe { sq.push(position, Sqe::new(Op::NOP, user_data)) };
+    unsafe { sq.push(position, Sqe { user_data, ..Sqe::new(Op::NOP) }) };
     Ok(())
 }
 

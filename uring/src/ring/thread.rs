@@ -5,12 +5,13 @@
 //! another one, and only its own thread can take it back.
 
 use std::cell::Cell;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uring_sys::{
-    IORING_REGISTER_RING_FDS, IORING_UNREGISTER_RING_FDS, io_uring_register, io_uring_rsrc_update,
+    IORING_REGISTER_RING_FDS, IORING_REGISTER_USE_REGISTERED_RING, IORING_UNREGISTER_RING_FDS,
+    io_uring_register, io_uring_rsrc_update,
 };
 
 thread_local! {
@@ -60,7 +61,7 @@ impl Registration {
         let table = TABLE.try_with(Arc::clone).ok()?;
         let orphans = std::mem::take(&mut *table.orphans.lock().unwrap_or_else(PoisonError::into_inner));
         for index in orphans {
-            unregister(fd, index);
+            unregister(fd.as_raw_fd(), 0, index);
         }
         let mut update = io_uring_rsrc_update {
             offset: u32::MAX,
@@ -83,21 +84,32 @@ impl Registration {
         self.index
     }
 
-    /// Gives the entry back, or leaves it to its thread.
-    pub(crate) fn release(self, fd: BorrowedFd<'_>) {
+    /// Takes over a descriptor that the kernel has registered with the calling thread as it made the ring.
+    pub(crate) fn adopt(index: u32) -> Self {
+        let table = TABLE.try_with(Arc::clone).unwrap_or_default();
+        Self { table, thread: name(), index }
+    }
+
+    /// Gives the entry back, by a descriptor where there is one, or leaves it to its thread.
+    pub(crate) fn release(&self, fd: Option<BorrowedFd<'_>>) {
         if self.thread == current() {
-            unregister(fd, self.index);
+            match fd {
+                Some(fd) => unregister(fd.as_raw_fd(), 0, self.index),
+                None => {
+                    unregister(self.index.cast_signed(), IORING_REGISTER_USE_REGISTERED_RING, self.index);
+                }
+            }
         } else {
             self.table.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(self.index);
         }
     }
 }
 
-/// Frees an entry of the calling thread's table; any ring's descriptor serves.
-fn unregister(fd: BorrowedFd<'_>, index: u32) {
+/// Frees an entry of the calling thread's table; any ring serves, by its descriptor or by an entry.
+fn unregister(ring: RawFd, kind: u32, index: u32) {
     let mut update = io_uring_rsrc_update { offset: index, ..Default::default() };
+    let opcode = IORING_UNREGISTER_RING_FDS | kind;
     // SAFETY: `update` is one valid entry that outlives the call. A failure leaves the entry taken until
     // the thread ends, which harms nobody.
-    let _ =
-        unsafe { io_uring_register(fd.as_raw_fd(), IORING_UNREGISTER_RING_FDS, (&raw mut update).cast(), 1) };
+    let _ = unsafe { io_uring_register(ring, opcode, (&raw mut update).cast(), 1) };
 }

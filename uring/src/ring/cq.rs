@@ -1,47 +1,21 @@
 //! The completion queue: results that the kernel posts and the process takes.
 
-use std::io;
-use std::mem::offset_of;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use static_assertions::const_assert_eq;
-use uring_sys::{io_uring_cqe, io_uring_params};
+use uring_sys::io_uring_params;
 
 use super::index::Index;
 use super::mapping::Mapping;
 use crate::UserData;
-
-/// One completion, `struct io_uring_cqe` without its optional second half.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct Cqe {
-    pub(crate) user_data: UserData,
-    pub(crate) res: i32,
-    pub(crate) flags: u32,
-}
-
-const_assert_eq!(size_of::<Cqe>(), 16);
-const_assert_eq!(offset_of!(Cqe, user_data), offset_of!(io_uring_cqe, user_data));
-const_assert_eq!(offset_of!(Cqe, res), offset_of!(io_uring_cqe, res));
-const_assert_eq!(offset_of!(Cqe, flags), offset_of!(io_uring_cqe, flags));
-
-/// Turns a kernel result, a count or a negated errno, into a `Result` with a positive errno.
-#[inline]
-pub(crate) fn result(res: i32) -> io::Result<u32> {
-    if res >= 0 { Ok(res.cast_unsigned()) } else { Err(negated(res)) }
-}
-
-#[cold]
-fn negated(res: i32) -> io::Error {
-    io::Error::from_raw_os_error(res.wrapping_neg())
-}
+use crate::entry::{Completion, Cqe};
 
 /// The process's side of the completion queue.
 ///
 /// Invariants: `cqes` names `mask + 1` entries inside a mapping that outlives the queue; positions
 /// `local_head..tail` hold completions that nobody has taken.
 #[derive(Debug)]
-pub(crate) struct CompletionQueue {
+pub(crate) struct Cq<C> {
     cqes: NonNull<Cqe>,
     /// Advanced by us; the kernel may reuse what lies before it.
     head: Index,
@@ -52,13 +26,14 @@ pub(crate) struct CompletionQueue {
     /// Where it was when the queue was made.
     start: u64,
     mask: u32,
+    entry: PhantomData<C>,
 }
 
 // SAFETY: `cqes` points into a mapping that is valid in every thread; only the one owner of the queue
 // reads through it and advances the head.
-unsafe impl Send for CompletionQueue {}
+unsafe impl<C> Send for Cq<C> {}
 
-impl CompletionQueue {
+impl<C: Completion> Cq<C> {
     /// # Safety
     ///
     /// `params` is what the kernel answered for the ring that `rings` maps, and the mapping outlives the
@@ -78,6 +53,7 @@ impl CompletionQueue {
             local_head: start,
             start,
             mask: params.cq_entries - 1,
+            entry: PhantomData,
         }
     }
 
@@ -107,16 +83,21 @@ impl CompletionQueue {
         self.local_head - self.start
     }
 
+    /// The place of an index.
+    #[inline]
+    fn place(&self, index: u32) -> NonNull<Cqe> {
+        let position = (index & self.mask) as usize;
+        // SAFETY: masked, so inside the mapping.
+        unsafe { self.cqes.add(position * C::STRIDE) }
+    }
+
     /// The `user_data` of each completion that was taken since the last [`publish`](Self::publish).
     pub(crate) fn unpublished(&self) -> impl Iterator<Item = UserData> {
         let first = self.head.peek();
         let count = self.local_head().wrapping_sub(first);
         (0..count).map(move |nth| {
-            let position = (first.wrapping_add(nth) & self.mask) as usize;
-            // SAFETY: masked, so inside the mapping.
-            let cqe = unsafe { self.cqes.add(position) };
             // SAFETY: it was taken, so the kernel has written it, and it is not given back yet.
-            unsafe { cqe.read() }.user_data
+            unsafe { self.place(first.wrapping_add(nth)).read() }.user_data
         })
     }
 
@@ -132,43 +113,34 @@ impl CompletionQueue {
         self.tail().wrapping_sub(self.local_head())
     }
 
-    /// Copies the next completion out and counts it as taken.
+    /// Copies the next completion out without counting it as taken.
     ///
     /// # Safety
     ///
     /// There is one: a tail observed earlier lies past [`local_head`](Self::local_head).
     #[inline]
-    pub(crate) unsafe fn take(&mut self) -> Cqe {
-        let position = (self.local_head() & self.mask) as usize;
-        // SAFETY: masked, so inside the mapping.
-        let cqe = unsafe { self.cqes.add(position) };
-        self.local_head += 1;
+    pub(crate) unsafe fn look(&self) -> C {
         // SAFETY: the kernel finished writing it before it advanced the tail that was observed (this
         // fn's contract), and does not touch it again before `publish` moves the head past it.
-        unsafe { cqe.read() }
+        unsafe { C::read(self.place(self.local_head())) }
+    }
+
+    /// Copies the next completion out and counts it as taken.
+    ///
+    /// # Safety
+    ///
+    /// As [`look`](Self::look).
+    #[inline]
+    pub(crate) unsafe fn take(&mut self) -> C {
+        // SAFETY: this fn's contract.
+        let cqe = unsafe { self.look() };
+        self.local_head += u64::from(cqe.places());
+        cqe
     }
 
     /// Gives the entries of all taken completions back to the kernel.
     #[inline]
     pub(crate) fn publish(&mut self) {
         self.head.publish(self.local_head());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_negative_result_becomes_an_error_with_a_positive_errno() {
-        assert_eq!(result(-libc::EINVAL).unwrap_err().raw_os_error(), Some(libc::EINVAL));
-        assert_eq!(result(-1).unwrap_err().raw_os_error(), Some(libc::EPERM));
-        assert_eq!(result(0).unwrap(), 0);
-        assert_eq!(result(i32::MAX).unwrap(), 0x7fff_ffff);
-    }
-
-    #[test]
-    fn no_kernel_result_panics() {
-        assert!(result(i32::MIN).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a context: afterwards the kernel holds no memory of the caller.
+//! The end of a ring: afterwards the kernel holds no memory of the caller.
 //!
 //! Closing the descriptor would not do. It returns while reads go on, and the kernel writes their data
 //! into memory that may be somebody else's by then.
@@ -10,54 +10,57 @@ use std::time::{Duration, Instant};
 
 use uring_sys::{IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY};
 
-use super::queue::Queue;
 use super::reap::Reap;
+use super::submit::Submit;
 use crate::codes::Op;
-use crate::ring::sqe::Sqe;
+use crate::entry::{Completion, Sqe, Submission};
 
 /// How long to wait before what is still in flight is cancelled again: a request that was just changing
 /// hands inside the kernel is missed the first time.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Cancels what can be cancelled and waits for the rest; what cannot be had is said and leaked.
-pub(crate) fn teardown(queue: &mut Queue, reap: &mut Reap) {
-    let Err(error) = try_teardown(queue, reap) else { return };
+pub(crate) fn teardown<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) {
+    let Err(error) = try_teardown(submit, reap) else { return };
     // Nothing can be done about a failure to say it.
     let _ = writeln!(
         io::stderr(),
         "uring: dropped with {} requests in flight that cannot be waited for ({error}): the ring is leaked, \
          and the kernel may still use the memory of these requests",
-        reap.in_flight()
+        in_flight(submit, reap)
     );
 }
 
 /// As [`teardown`], and leaves it to the caller to say what could not be had.
-pub(crate) fn try_teardown(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
-    if queue.check().is_err() {
+pub(crate) fn try_teardown<S: Submission, C: Completion>(
+    submit: &mut Submit<S>,
+    reap: &mut Reap<C>,
+) -> io::Result<()> {
+    if submit.check().is_err() {
         // The parent's requests are the parent's.
         return Ok(());
     }
-    quiesce(queue, reap).inspect_err(|_| {
+    quiesce(submit, reap).inspect_err(|_| {
         // The descriptor and the mappings stay; what an entry points to is not needed any more, since the
         // kernel has consumed every entry in flight (`IORING_FEAT_SUBMIT_STABLE`).
-        mem::forget(Arc::clone(&queue.core));
+        mem::forget(Arc::clone(&submit.core));
     })
 }
 
-fn quiesce(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
-    queue.discard();
+fn quiesce<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) -> io::Result<()> {
+    submit.settle()?;
     reap.iter().for_each(drop);
-    while reap.in_flight() > 0 {
+    while in_flight(submit, reap) > 0 {
         let mut targets = Targets::of(reap);
         let retry_at = Instant::now() + PATIENCE;
-        while reap.in_flight() > 0 && Instant::now() < retry_at {
+        while in_flight(submit, reap) > 0 && Instant::now() < retry_at {
             if reap.lost {
                 // What is in flight cannot be told from what was lost.
                 return Err(io::Error::from_raw_os_error(libc::EBADR));
             }
-            targets.cancel(queue);
-            let to_submit = queue.publish();
-            match queue.core.enter_until(to_submit, 1, retry_at) {
+            targets.cancel(submit);
+            let to_submit = submit.publish();
+            match submit.enter_until(to_submit, 1, retry_at) {
                 Ok(_) => {}
                 Err(error) => match error.raw_os_error() {
                     Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
@@ -67,7 +70,7 @@ fn quiesce(queue: &mut Queue, reap: &mut Reap) -> io::Result<()> {
             reap.iter().for_each(drop);
         }
     }
-    queue.core.release_resources();
+    submit.core.release_resources();
     Ok(())
 }
 
@@ -80,7 +83,7 @@ enum Targets {
 }
 
 impl Targets {
-    fn of(reap: &Reap) -> Self {
+    fn of(reap: &Reap<impl Completion>) -> Self {
         match reap.core.ledger() {
             None => Self::Any { asked: false },
             Some(ledger) => Self::Each(ledger.outstanding()),
@@ -88,22 +91,19 @@ impl Targets {
     }
 
     /// Adds as many requests to cancel as fit.
-    fn cancel(&mut self, queue: &mut Queue) {
-        let mut sqe = Sqe::new(Op::ASYNC_CANCEL, 0);
-        sqe.flags = queue.core.required_flags();
+    fn cancel(&mut self, submit: &mut Submit<impl Submission>) {
+        let flags = submit.core.required_flags();
+        let request = || Sqe { flags, ..Sqe::new(Op::ASYNC_CANCEL) };
         match self {
             Self::Any { asked } => {
                 if !*asked {
-                    sqe.op_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
-                    // SAFETY: the request names neither memory nor a descriptor.
-                    *asked = unsafe { queue.add(sqe) }.is_ok();
+                    let op_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
+                    *asked = submit.push_own(Sqe { op_flags, ..request() }).is_ok();
                 }
             }
             Self::Each(targets) => {
-                while let Some(&target) = targets.last() {
-                    sqe.addr = target;
-                    // SAFETY: as above.
-                    if unsafe { queue.add(sqe) }.is_err() {
+                while let Some(&addr) = targets.last() {
+                    if submit.push_own(Sqe { addr, ..request() }).is_err() {
                         break;
                     }
                     targets.pop();
@@ -111,4 +111,10 @@ impl Targets {
             }
         }
     }
+}
+
+/// Requests whose last completion has not been taken. A request that posts nothing on success counts as ended from
+/// the start.
+pub(super) fn in_flight(submit: &Submit<impl Submission>, reap: &Reap<impl Completion>) -> u64 {
+    submit.accepted().saturating_sub(reap.ended())
 }

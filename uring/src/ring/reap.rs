@@ -1,53 +1,74 @@
-//! The half of a context that takes completions.
+//! The half of a ring that takes completions.
 
 use std::io;
 use std::sync::Arc;
 
-use uring_sys::{IORING_ENTER_GETEVENTS, IORING_SQ_CQ_OVERFLOW};
+use uring_sys::{
+    IORING_ENTER_GETEVENTS, IORING_ENTER_NO_IOWAIT, IORING_SETUP_IOPOLL, IORING_SETUP_SQ_REWIND,
+    IORING_SETUP_SQPOLL, IORING_SQ_CQ_OVERFLOW,
+};
 
-use super::queue::WANTS_ENTER;
-use crate::UserData;
+use super::core::Core;
+use super::cq::Cq;
+use super::index::Index;
+use super::submit::WANTS_ENTER;
+use crate::entry::{Completion, Cqe, CqeFlags};
 use crate::error::{Error, Result};
 use crate::fork::Wiped;
-use crate::ring::Core;
-use crate::ring::completion::{CompletionQueue, result};
-use crate::ring::index::Index;
 
 /// Takes completions.
 #[derive(Debug)]
-pub(crate) struct Reap {
-    pub(crate) cq: CompletionQueue,
+pub(crate) struct Reap<C> {
+    pub(crate) cq: Cq<C>,
     /// How many entries the kernel has consumed.
     sq_head: Index,
     sq_flags: Index,
+    /// Completions that found no room, on kernels that drop them; always zero on ours.
+    overflow: Index,
     owner: Wiped,
-    /// Where the current iterator ends, as `CompletionQueue::position`; zero in a forked child.
+    /// Where the current iterator ends, as `Cq::position`; zero in a forked child.
     end: Wiped,
     keeps_ledger: bool,
+    /// No ledger, no thread that polls, nothing else that takes more than one enter for all.
+    is_plain: bool,
+    /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`).
+    polls: bool,
     /// Errno of an enter made where no error could be returned, for the next call that can.
     deferred: Option<i32>,
-    /// Zero if there is a ledger to keep, an error deferred or a completion lost, and in a forked child: the
+    /// Zero if the ring is not a plain one, an error deferred or a completion lost, and in a forked child: the
     /// usual call asks once.
     usual: Wiped,
     /// The kernel lost completions, so what is in flight can no longer be counted.
     pub(crate) lost: bool,
+    /// Places taken that did not end a request: completions with more to come, second halves, fillers.
+    pub(crate) extra: u64,
+    /// Flags of each enter that waits.
+    pub(crate) wait_flags: u32,
     pub(crate) enters: u64,
     /// Last: what is above points into its mappings.
     pub(crate) core: Arc<Core>,
 }
 
-impl Reap {
-    pub(crate) fn new(core: Arc<Core>, cq: CompletionQueue, sq_head: Index) -> Self {
-        core.gate().usual().set(u64::from(core.ledger().is_none()));
+impl<C: Completion> Reap<C> {
+    pub(crate) fn new(core: Arc<Core>, cq: Cq<C>, sq_head: Index) -> Self {
+        const SPECIAL: u32 = IORING_SETUP_IOPOLL | IORING_SETUP_SQPOLL | IORING_SETUP_SQ_REWIND;
+        let keeps_ledger = core.ledger().is_some();
+        let is_plain = !keeps_ledger && core.setup_flags() & SPECIAL == 0;
+        core.gate().usual().set(u64::from(is_plain));
         Self {
             sq_head,
-            sq_flags: core.sq_flags(),
+            sq_flags: core.sq_word(|off| off.flags),
+            overflow: core.cq_word(|off| off.overflow),
             owner: core.gate().owner(),
             end: core.gate().end(),
-            keeps_ledger: core.ledger().is_some(),
+            keeps_ledger,
+            is_plain,
+            polls: core.setup_flags() & IORING_SETUP_IOPOLL != 0,
             deferred: None,
             usual: core.gate().usual(),
             lost: false,
+            extra: 0,
+            wait_flags: IORING_ENTER_GETEVENTS,
             enters: 0,
             cq,
             core,
@@ -77,7 +98,7 @@ impl Reap {
             return Err(Error::Forked);
         }
         let Some(errno) = self.deferred.take() else { return Ok(()) };
-        self.usual.set(u64::from(!self.keeps_ledger));
+        self.usual.set(u64::from(self.is_plain));
         Err(self.error(io::Error::from_raw_os_error(errno)))
     }
 
@@ -129,7 +150,7 @@ impl Reap {
 
     /// Lets in what the kernel holds back, without waiting.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        if self.sq_flags.peek() & WANTS_ENTER == 0 {
+        if self.sq_flags.peek() & WANTS_ENTER == 0 && !self.polls {
             return Ok(());
         }
         loop {
@@ -146,7 +167,7 @@ impl Reap {
         }
     }
 
-    pub(crate) fn completions(&mut self) -> Result<Completions<'_>> {
+    pub(crate) fn completions(&mut self) -> Result<Completions<'_, C>> {
         self.check()?;
         self.publish();
         self.flush().map_err(|error| self.error(error))?;
@@ -155,14 +176,14 @@ impl Reap {
 
     /// Iterates over what is ready.
     #[inline]
-    pub(crate) fn iter(&mut self) -> Completions<'_> {
+    pub(crate) fn iter(&mut self) -> Completions<'_, C> {
         let tail = self.cq.tail();
         self.iter_to(tail)
     }
 
     /// Iterates over what is ready, from an observed tail on.
     #[inline]
-    pub(crate) fn iter_to(&mut self, tail: u32) -> Completions<'_> {
+    pub(crate) fn iter_to(&mut self, tail: u32) -> Completions<'_, C> {
         self.set_end(tail);
         Completions { end: self.end, reap: self }
     }
@@ -174,27 +195,82 @@ impl Reap {
         self.end.set(self.cq.position() + u64::from(ready));
     }
 
-    /// Takes the next completion; `end` is the field of that name, at hand in a register of the caller's.
+    /// Takes the next completion, whatever it is; `end` is the field of that name, at hand in a register of the
+    /// caller's.
     #[inline]
-    fn next(&mut self, end: Wiped) -> Option<(UserData, io::Result<u32>)> {
+    pub(crate) fn take(&mut self, end: Wiped) -> Option<C> {
         let end = end.get();
         if self.cq.position() >= end && !self.refill(end) {
             return None;
         }
         // SAFETY: `end` is an observed tail, and ahead of the head, both just compared; in a forked child,
         // where the ring is not mapped, it is zero.
-        let cqe = unsafe { self.cq.take() };
-        Some((cqe.user_data, result(cqe.res)))
+        Some(unsafe { self.cq.take() })
+    }
+
+    /// Takes the next completion that says something, and counts those that do not end a request.
+    #[inline]
+    fn next(&mut self, end: Wiped) -> Option<C> {
+        loop {
+            let cqe = self.take(end)?;
+            let flags = cqe.first().flags();
+            if C::IS_MIXED {
+                self.extra += u64::from(cqe.places() - 1);
+                if flags.contains(CqeFlags::SKIP) {
+                    self.extra += 1;
+                    continue;
+                }
+            }
+            if flags.contains(CqeFlags::MORE) {
+                self.extra += 1;
+            }
+            return Some(cqe);
+        }
     }
 
     /// As an iterator does that is dropped at its end.
     #[inline]
-    pub(crate) fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
+    pub(crate) fn next_completion(&mut self) -> Option<C> {
         let next = self.next(self.end);
         if next.is_none() {
             self.publish();
         }
         next
+    }
+
+    /// Copies the next completion that says something, without taking it.
+    pub(crate) fn peek(&mut self) -> Result<Option<C>> {
+        self.check()?;
+        if self.cq.ready() == 0 {
+            self.publish();
+            self.flush().map_err(|error| self.error(error))?;
+        }
+        while self.cq.ready() > 0 {
+            // SAFETY: there is one, as was just seen.
+            let cqe = unsafe { self.cq.look() };
+            if !cqe.first().flags().contains(CqeFlags::SKIP) {
+                return Ok(Some(cqe));
+            }
+            self.extra += u64::from(cqe.places());
+            // SAFETY: as above.
+            unsafe { self.cq.take() };
+        }
+        Ok(None)
+    }
+
+    /// Completions that ended a request, taken since the ring was made.
+    pub(crate) fn ended(&self) -> u64 {
+        self.cq.taken() - self.extra
+    }
+
+    pub(crate) fn overflow(&self) -> u32 {
+        self.overflow.peek()
+    }
+
+    /// Whether waiting for completions counts as waiting for a disk.
+    pub(crate) fn set_iowait(&mut self, counts: bool) {
+        let other = if counts { 0 } else { IORING_ENTER_NO_IOWAIT };
+        self.wait_flags = IORING_ENTER_GETEVENTS | other;
     }
 
     /// Looks for more once all up to `end` are taken.
@@ -227,34 +303,46 @@ impl Reap {
     }
 }
 
-/// Iterator over completions: the `user_data` of each request and what became of it.
+/// Iterator over completions.
 ///
-/// The result is the count of bytes, the poll mask or 0, and an error with the request's errno. What is
-/// not taken here stays for the next iterator. The iterator ends when the completion queue is empty and
+/// What is not taken here stays for the next iterator. The iterator ends when the completion queue is empty and
 /// the kernel holds nothing back.
 #[derive(Debug)]
 #[must_use = "completions that are not taken stay in the ring"]
-pub struct Completions<'a> {
+pub struct Completions<'a, C: Completion = Cqe> {
     /// The one of `reap`: up to here completions may be taken.
     end: Wiped,
-    reap: &'a mut Reap,
+    reap: &'a mut Reap<C>,
+}
+
+impl<C: Completion> Completions<'_, C> {
+    /// Completions that are there, fillers and halves of mixed rings counted.
+    pub(crate) fn ready(&self) -> usize {
+        self.end.get().saturating_sub(self.reap.cq.position()) as usize
+    }
+
+    /// Takes the next completion of a ring where each ends a request.
+    #[inline]
+    pub(crate) fn next_of_one(&mut self) -> Option<C> {
+        self.reap.take(self.end)
+    }
 }
 
 /// In a forked child it ends at once.
-impl Iterator for Completions<'_> {
-    type Item = (UserData, io::Result<u32>);
+impl<C: Completion> Iterator for Completions<'_, C> {
+    type Item = C;
 
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
+    fn next(&mut self) -> Option<C> {
         self.reap.next(self.end)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.end.get().saturating_sub(self.reap.cq.position()) as usize, None)
+        (if C::IS_MIXED { 0 } else { self.ready() }, None)
     }
 }
 
-impl Drop for Completions<'_> {
+impl<C: Completion> Drop for Completions<'_, C> {
     #[inline]
     fn drop(&mut self) {
         self.reap.publish();

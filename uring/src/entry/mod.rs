@@ -1,0 +1,10 @@
+//! What the two queues carry: entries to submit, and completions.
+
+mod cqe;
+mod sqe;
+mod target;
+
+pub(crate) use self::cqe::result;
+pub use self::cqe::{Completion, Cqe, Cqe32, CqeFlags, MixedCqe};
+pub use self::sqe::{MixedSqe, Sqe, Sqe128, SqeFlags, Submission};
+pub use self::target::{Fixed, Target};

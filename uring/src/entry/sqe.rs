@@ -1,0 +1,341 @@
+//! Submission queue entries, `struct io_uring_sqe`.
+
+use std::fmt;
+use std::mem::offset_of;
+use std::ptr::NonNull;
+
+use static_assertions::{assert_not_impl_any, const_assert_eq};
+use uring_sys::{IORING_SETUP_SQE_MIXED, IORING_SETUP_SQE128, io_uring_sqe};
+
+use super::target::{Resolved, Target};
+use crate::UserData;
+use crate::bits::bits;
+use crate::codes::Op;
+
+bits! {
+    /// What holds for an entry whatever its operation, `IOSQE_*`; see `io_uring_enter(2)`.
+    SqeFlags(u8), prefix "IOSQE_";
+    /// The file is named by its index in the table of registered ones; set by [`Fixed`](crate::Fixed).
+    FIXED_FILE = IOSQE_FIXED_FILE,
+    /// Starts once all earlier requests have completed, and holds back all later ones.
+    IO_DRAIN = IOSQE_IO_DRAIN,
+    /// The next entry starts once this one has succeeded; if it fails or falls short, the rest of the chain is
+    /// cancelled. A chain ends with a submit at the latest.
+    IO_LINK = IOSQE_IO_LINK,
+    /// As [`IO_LINK`](Self::IO_LINK), and this one may fail.
+    IO_HARDLINK = IOSQE_IO_HARDLINK,
+    /// Goes to a worker at once, instead of being tried without blocking first.
+    ASYNC = IOSQE_ASYNC,
+    /// Takes its buffer from a group of provided ones when it needs it.
+    BUFFER_SELECT = IOSQE_BUFFER_SELECT,
+    /// Posts no completion if it succeeds; since 5.17. Its memory is then the kernel's until something else
+    /// tells that it is done, such as the completion of a linked request.
+    CQE_SKIP_SUCCESS = IOSQE_CQE_SKIP_SUCCESS,
+}
+
+/// One request of 64 bytes, as [`op`](crate::op) makes them, ready to be pushed.
+///
+/// It is neither `Copy` nor `Clone`: whoever made it has vouched for one request.
+// Each union of `struct io_uring_sqe` is named for the part it plays in most requests.
+#[derive(Debug, Default)]
+#[must_use = "a request does nothing until it is pushed"]
+#[repr(C)]
+pub struct Sqe {
+    pub(crate) opcode: u8,
+    pub(crate) flags: u8,
+    pub(crate) ioprio: u16,
+    pub(crate) fd: i32,
+    pub(crate) off: u64,
+    pub(crate) addr: u64,
+    pub(crate) len: u32,
+    pub(crate) op_flags: u32,
+    pub(crate) user_data: UserData,
+    pub(crate) buf_index: u16,
+    pub(crate) personality: u16,
+    pub(crate) file_index: u32,
+    pub(crate) addr3: u64,
+    pub(crate) pad: u64,
+}
+
+const_assert_eq!(size_of::<Sqe>(), size_of::<io_uring_sqe>());
+const_assert_eq!(align_of::<Sqe>(), align_of::<io_uring_sqe>());
+const_assert_eq!(offset_of!(Sqe, opcode), offset_of!(io_uring_sqe, opcode));
+const_assert_eq!(offset_of!(Sqe, flags), offset_of!(io_uring_sqe, flags));
+const_assert_eq!(offset_of!(Sqe, ioprio), offset_of!(io_uring_sqe, ioprio));
+const_assert_eq!(offset_of!(Sqe, fd), offset_of!(io_uring_sqe, fd));
+const_assert_eq!(offset_of!(Sqe, off), offset_of!(io_uring_sqe, __bindgen_anon_1));
+const_assert_eq!(offset_of!(Sqe, addr), offset_of!(io_uring_sqe, __bindgen_anon_2));
+const_assert_eq!(offset_of!(Sqe, len), offset_of!(io_uring_sqe, len));
+const_assert_eq!(offset_of!(Sqe, op_flags), offset_of!(io_uring_sqe, __bindgen_anon_3));
+const_assert_eq!(offset_of!(Sqe, user_data), offset_of!(io_uring_sqe, user_data));
+const_assert_eq!(offset_of!(Sqe, buf_index), offset_of!(io_uring_sqe, __bindgen_anon_4));
+const_assert_eq!(offset_of!(Sqe, personality), offset_of!(io_uring_sqe, personality));
+const_assert_eq!(offset_of!(Sqe, file_index), offset_of!(io_uring_sqe, __bindgen_anon_5));
+const_assert_eq!(offset_of!(Sqe, addr3), offset_of!(io_uring_sqe, __bindgen_anon_6));
+
+assert_not_impl_any!(Sqe: Clone);
+assert_not_impl_any!(Sqe128: Clone);
+
+impl Sqe {
+    /// Starts a request on no file; every byte that is not named here is zero.
+    #[inline]
+    pub(crate) fn new(op: Op) -> Self {
+        Self { opcode: op.code(), fd: -1, ..Self::default() }
+    }
+
+    /// Names the file of the request.
+    #[inline]
+    pub(crate) fn on(mut self, target: &impl Target) -> Self {
+        let Resolved { fd, flags } = target.resolve();
+        self.fd = fd;
+        self.flags |= flags;
+        self
+    }
+
+    /// Takes an entry as the kernel has it, for what this crate has no word for yet.
+    ///
+    /// # Safety
+    ///
+    /// Memory that the entry names lives and is not otherwise touched until the last completion of the request
+    /// has been taken; a descriptor that it names stays open that long.
+    pub const unsafe fn from_raw(raw: io_uring_sqe) -> Self {
+        // SAFETY: both are plain 64 bytes of the same layout (asserted above), and any bits are valid in `Self`.
+        unsafe { std::mem::transmute(raw) }
+    }
+
+    /// The entry as the kernel has it.
+    #[must_use]
+    pub const fn as_raw(&self) -> &io_uring_sqe {
+        // SAFETY: same size, alignment and offsets (asserted above); the kernel's type takes any bits.
+        unsafe { &*(&raw const *self).cast() }
+    }
+
+    /// The entry as the kernel has it, to be changed.
+    ///
+    /// # Safety
+    ///
+    /// As [`from_raw`](Self::from_raw), for what is written.
+    #[must_use]
+    pub const unsafe fn as_raw_mut(&mut self) -> &mut io_uring_sqe {
+        // SAFETY: as in `as_raw`, and any bits are valid in `Self`.
+        unsafe { &mut *(&raw mut *self).cast() }
+    }
+
+    /// The operation.
+    #[must_use]
+    #[inline]
+    pub const fn op(&self) -> Op {
+        Op::new(self.opcode)
+    }
+
+    /// The name that the request's completions will have.
+    #[must_use]
+    #[inline]
+    pub const fn user_data(&self) -> UserData {
+        self.user_data
+    }
+
+    /// The flags, `IOSQE_*`.
+    #[must_use]
+    #[inline]
+    pub const fn flags(&self) -> SqeFlags {
+        SqeFlags::from_bits_retain(self.flags)
+    }
+}
+
+/// One request of 128 bytes, for rings with [`Sqe128`] or [`MixedSqe`] entries; since 5.19.
+///
+/// The second half belongs to the operations NOP128 and URING_CMD128 and to commands of drivers.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is pushed"]
+#[repr(C)]
+pub struct Sqe128 {
+    pub(crate) sqe: Sqe,
+    pub(crate) more: [u64; 8],
+}
+
+const_assert_eq!(size_of::<Sqe128>(), 128);
+
+impl Sqe128 {
+    /// The first half.
+    pub const fn sqe(&self) -> &Sqe {
+        &self.sqe
+    }
+
+    /// The first half, to be changed, with the second one.
+    ///
+    /// # Safety
+    ///
+    /// As [`Sqe::from_raw`], for what is written.
+    #[must_use]
+    pub const unsafe fn as_raw_mut(&mut self) -> (&mut io_uring_sqe, &mut [u64; 8]) {
+        // SAFETY: this fn's contract.
+        (unsafe { self.sqe.as_raw_mut() }, &mut self.more)
+    }
+}
+
+impl<T: Into<Sqe>> From<T> for Sqe128 {
+    #[inline]
+    fn from(sqe: T) -> Self {
+        Self { sqe: sqe.into(), more: [0; 8] }
+    }
+}
+
+/// One request of either size, for rings that take both (`IORING_SETUP_SQE_MIXED`, since 6.19).
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is pushed"]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart on the way to the ring, and a box would cost more than the copy"
+)]
+pub enum MixedSqe {
+    /// 64 bytes.
+    Small(Sqe),
+    /// 128 bytes: two places of the queue. The kernel takes only the operations NOP128 and URING_CMD128.
+    Large(Sqe128),
+}
+
+impl<T: Into<Sqe>> From<T> for MixedSqe {
+    #[inline]
+    fn from(sqe: T) -> Self {
+        Self::Small(sqe.into())
+    }
+}
+
+impl From<Sqe128> for MixedSqe {
+    #[inline]
+    fn from(sqe: Sqe128) -> Self {
+        Self::Large(sqe)
+    }
+}
+
+/// What the entries of a ring's submission queue are: [`Sqe`], [`Sqe128`] or [`MixedSqe`].
+///
+/// # Safety
+///
+/// The trait is sealed. `write` writes `places` times `STRIDE` entries of 64 bytes, and each byte of them.
+pub unsafe trait Submission: sealed::Sealed + fmt::Debug + Sized {
+    /// Flags that make such a ring.
+    #[doc(hidden)]
+    const SETUP: u32;
+
+    /// Size of a place, in units of 64 bytes.
+    #[doc(hidden)]
+    const STRIDE: usize;
+
+    /// Whether some entries take two places.
+    #[doc(hidden)]
+    const IS_MIXED: bool = false;
+
+    /// An entry of 64 bytes.
+    #[doc(hidden)]
+    fn small(sqe: Sqe) -> Self;
+
+    /// How many places the entry takes: the larger ones of a mixed ring take two.
+    #[doc(hidden)]
+    #[inline]
+    fn places(&self) -> u32 {
+        1
+    }
+
+    /// The first 64 bytes.
+    #[doc(hidden)]
+    fn first(&self) -> &Sqe;
+
+    /// Puts the entry into its place.
+    ///
+    /// # Safety
+    ///
+    /// As many places as it takes, from `place` on, are valid for writes, and nobody else looks at them.
+    #[doc(hidden)]
+    unsafe fn write(self, place: NonNull<Sqe>);
+}
+
+// SAFETY: one place of 64 bytes, which are all written.
+unsafe impl Submission for Sqe {
+    const SETUP: u32 = 0;
+    const STRIDE: usize = 1;
+
+    #[inline]
+    fn small(sqe: Sqe) -> Self {
+        sqe
+    }
+
+    #[inline]
+    fn first(&self) -> &Sqe {
+        self
+    }
+
+    #[inline]
+    unsafe fn write(self, place: NonNull<Sqe>) {
+        // SAFETY: this fn's contract.
+        unsafe { place.write(self) };
+    }
+}
+
+// SAFETY: one place of 128 bytes, which are all written.
+unsafe impl Submission for Sqe128 {
+    const SETUP: u32 = IORING_SETUP_SQE128;
+    const STRIDE: usize = 2;
+
+    #[inline]
+    fn small(sqe: Sqe) -> Self {
+        sqe.into()
+    }
+
+    #[inline]
+    fn first(&self) -> &Sqe {
+        &self.sqe
+    }
+
+    #[inline]
+    unsafe fn write(self, place: NonNull<Sqe>) {
+        // SAFETY: this fn's contract: a place has room for both halves.
+        unsafe { place.cast().write(self) };
+    }
+}
+
+// SAFETY: one or two places of 64 bytes, which are all written.
+unsafe impl Submission for MixedSqe {
+    const SETUP: u32 = IORING_SETUP_SQE_MIXED;
+    const STRIDE: usize = 1;
+    const IS_MIXED: bool = true;
+
+    #[inline]
+    fn small(sqe: Sqe) -> Self {
+        Self::Small(sqe)
+    }
+
+    #[inline]
+    fn places(&self) -> u32 {
+        match self {
+            Self::Small(_) => 1,
+            Self::Large(_) => 2,
+        }
+    }
+
+    #[inline]
+    fn first(&self) -> &Sqe {
+        match self {
+            Self::Small(sqe) => sqe,
+            Self::Large(large) => &large.sqe,
+        }
+    }
+
+    #[inline]
+    unsafe fn write(self, place: NonNull<Sqe>) {
+        match self {
+            // SAFETY: this fn's contract.
+            Self::Small(sqe) => unsafe { place.write(sqe) },
+            // SAFETY: this fn's contract: there are two places.
+            Self::Large(large) => unsafe { place.cast().write(large) },
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Sqe {}
+    impl Sealed for super::Sqe128 {}
+    impl Sealed for super::MixedSqe {}
+}

@@ -1,0 +1,109 @@
+//! Requests, a type for each operation of the kernel.
+//!
+//! Each is made by a constructor with what it cannot do without, refined by methods, one for each flag that the
+//! kernel takes for it, and pushed to a [`Ring`](crate::Ring):
+//!
+//! ```
+//! use uring::{Ring, op};
+//!
+//! let file = std::fs::File::open("/proc/self/exe")?;
+//! let mut magic = [0; 4];
+//! let mut ring: Ring = Ring::new(8)?;
+//! // SAFETY: `magic` and `file` outlive the wait below, and nobody looks at `magic` before.
+//! let read = unsafe { op::rw::Read::new(&file, magic.as_mut_ptr(), magic.len(), 0) };
+//! ring.push(read.user_data(7))?;
+//! let completion = ring.wait(1)?.next().expect("one was waited for");
+//! assert_eq!((completion.user_data(), completion.result()?), (7, 4));
+//! assert_eq!(&magic, b"\x7fELF");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Contract
+//!
+//! A constructor that is `unsafe` makes a request that names memory or a descriptor of the caller's, and asks for
+//! one thing: **from the push until the last completion of the request has been taken, memory that it names lives,
+//! and nobody else writes what it reads or touches what it writes; a descriptor that it names stays open.** The last
+//! completion is the one without [`MORE`](crate::CqeFlags::MORE). A request that was never pushed, or was never
+//! consumed by the kernel before its ring was dropped, asks for nothing. A dropped ring waits for these requests, so
+//! afterwards memory is the caller's again; where it cannot, it says so ([`Ring::close`](crate::Ring::close) tells).
+//!
+//! A request with [`CQE_SKIP_SUCCESS`](crate::SqeFlags::CQE_SKIP_SUCCESS) has no completion to be taken if it
+//! succeeds: its memory lives until something else proves that it has ended.
+//!
+//! Constructors that name neither are safe, and so is each push.
+
+use crate::UserData;
+use crate::entry::{Sqe, SqeFlags};
+
+/// Declares the type of a request and what all requests have in common.
+macro_rules! op {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "a request does nothing until it is pushed"]
+        #[repr(transparent)]
+        pub struct $name($crate::entry::Sqe);
+
+        impl_common!($name);
+    };
+}
+
+/// The methods of every request.
+macro_rules! impl_common {
+    ($name:ident) => {
+        impl $name {
+            /// Names the request; its completions have the same name. 0 by default.
+            #[inline]
+            pub fn user_data(mut self, user_data: $crate::UserData) -> Self {
+                self.0.user_data = user_data;
+                self
+            }
+
+            /// Adds flags that every request takes.
+            #[inline]
+            pub fn flags(mut self, flags: $crate::SqeFlags) -> Self {
+                self.0.flags |= flags.bits();
+                self
+            }
+
+            /// Runs the request with registered credentials instead of the submitter's.
+            #[inline]
+            pub fn personality(mut self, personality: u16) -> Self {
+                self.0.personality = personality;
+                self
+            }
+        }
+
+        impl From<$name> for $crate::entry::Sqe {
+            #[inline]
+            fn from(request: $name) -> Self {
+                request.0
+            }
+        }
+    };
+}
+
+pub mod ring;
+pub mod rw;
+
+impl Sqe {
+    /// Names the request; its completions have the same name.
+    #[inline]
+    pub fn with_user_data(mut self, user_data: UserData) -> Self {
+        self.user_data = user_data;
+        self
+    }
+
+    /// Adds flags.
+    #[inline]
+    pub fn with_flags(mut self, flags: SqeFlags) -> Self {
+        self.flags |= flags.bits();
+        self
+    }
+}
+
+/// An address as entries have it.
+#[inline]
+pub(crate) fn address<T>(pointer: *const T) -> u64 {
+    pointer.expose_provenance() as u64
+}

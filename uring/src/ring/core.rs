@@ -1,0 +1,241 @@
+//! What both queues stand on.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use uring_sys::{
+    IORING_FEAT_LINKED_FILE, IORING_FEAT_REG_REG_RING, IORING_SETUP_R_DISABLED, IORING_SETUP_SINGLE_ISSUER,
+    io_cqring_offsets, io_sqring_offsets, io_uring_params,
+};
+
+use super::cq::Cq;
+use super::door::Door;
+use super::index::Index;
+use super::ledger::Ledger;
+use super::mapping::Mapping;
+use super::setup::{Made, Request, map_error};
+use super::sq::Sq;
+use super::thread::Registration;
+use crate::UserData;
+use crate::codes::Op;
+use crate::entry::{Completion, Submission};
+use crate::error::{Error, Result};
+use crate::fork::Gate;
+use crate::restriction::Restrictions;
+
+/// A thread that never is: threads are named from 1 on, one by one.
+const NO_THREAD: u64 = u64::MAX;
+
+/// The memory of a ring.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    pub(crate) rings: Mapping,
+    pub(crate) sqes: Mapping,
+}
+
+/// The descriptor of a ring, its memory, and what is known of both.
+///
+/// Field order matters to nobody: `Drop` takes the parts down by hand.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) door: Door,
+    /// Locked to be replaced only, when the ring is resized.
+    pub(super) maps: Mutex<ManuallyDrop<Maps>>,
+    gate: Gate,
+    params: io_uring_params,
+    /// Set by the first enter: it enables a ring that was made disabled, in the thread that will use it,
+    /// and registers the descriptor there.
+    pub(super) registration: OnceLock<Option<Registration>>,
+    /// What `registration` holds, for the one thread that it is good for: `NO_THREAD` is none.
+    pub(super) door_thread: AtomicU64,
+    pub(super) door_index: AtomicU32,
+    /// Whether the first enter enables the ring.
+    enables: bool,
+    restrictions: Option<Restrictions>,
+    ledger: Option<Ledger>,
+    pub(super) has_buffers: AtomicBool,
+    pub(super) has_files: AtomicBool,
+}
+
+impl Core {
+    /// Makes a ring and its two queues.
+    pub(crate) fn new<S: Submission, C: Completion>(
+        request: &Request<'_>,
+    ) -> Result<(Arc<Self>, Sq<S>, Cq<C>)> {
+        let gate = Gate::new().map_err(map_error)?;
+        let Made { door, params, memory } = request.setup()?;
+        let maps = match (memory, door.descriptor()) {
+            (Some((rings, sqes)), _) => Maps { rings, sqes },
+            (None, Some(fd)) => Maps::of_ring(fd, &params).map_err(map_error)?,
+            (None, None) => {
+                unreachable!("`Request::check_flags` lets no ring be without descriptor and memory")
+            }
+        };
+        // SAFETY: `Core` owns the mappings, and whoever is given the queue keeps the `Arc` beside it.
+        let sq = unsafe { Sq::new(&maps, &gate, &params) };
+        // SAFETY: as above.
+        let cq = unsafe { Cq::new(&maps.rings, &params) };
+        let mut core = Self {
+            door,
+            maps: Mutex::new(ManuallyDrop::new(maps)),
+            gate,
+            params,
+            registration: OnceLock::new(),
+            door_thread: AtomicU64::new(NO_THREAD),
+            door_index: AtomicU32::new(0),
+            // Who asked for a disabled ring enables it; the rest of them is disabled for our own ends.
+            enables: params.flags & !request.flags & IORING_SETUP_R_DISABLED != 0,
+            restrictions: request.restrictions.clone(),
+            ledger: None,
+            has_buffers: AtomicBool::new(false),
+            has_files: AtomicBool::new(false),
+        };
+        if !core.can_cancel_any() {
+            core.ledger = Some(Ledger::default());
+        }
+        if let Some(restrictions) = &core.restrictions {
+            if restrictions.required_flags() != 0 && core.ledger.is_some() {
+                // There a request to cancel must not carry the flag that all have to carry, so nothing could
+                // be cancelled, and a drop might wait for ever.
+                return Err(Error::kernel(
+                    "io_uring_register",
+                    io::Error::from_raw_os_error(libc::EOPNOTSUPP),
+                    "`require_fixed_files` takes Linux 5.19 or newer",
+                ));
+            }
+            core.register_restrictions(&mut restrictions.to_raw())?;
+            // A ring that is bound to the thread that enables it is enabled by the first one that enters.
+            if core.enables && params.flags & IORING_SETUP_SINGLE_ISSUER == 0 {
+                core.enable()?;
+            }
+        }
+        Ok((Arc::new(core), sq, cq))
+    }
+
+    pub(super) fn maps(&self) -> MutexGuard<'_, ManuallyDrop<Maps>> {
+        self.maps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(crate) fn features(&self) -> u32 {
+        self.params.features
+    }
+
+    pub(crate) fn setup_flags(&self) -> u32 {
+        self.params.flags
+    }
+
+    /// A word of the submission ring.
+    pub(crate) fn sq_word(&self, offset: impl FnOnce(&io_sqring_offsets) -> u32) -> Index {
+        self.word(offset(&self.params.sq_off))
+    }
+
+    /// A word of the completion ring.
+    pub(crate) fn cq_word(&self, offset: impl FnOnce(&io_cqring_offsets) -> u32) -> Index {
+        self.word(offset(&self.params.cq_off))
+    }
+
+    fn word(&self, offset: u32) -> Index {
+        // SAFETY: `Core` owns the mapping, and who holds an index holds an `Arc<Core>` beside it; the kernel gave the
+        // offset.
+        unsafe { Index::new(&self.maps().rings, offset) }
+    }
+
+    /// Whether only the thread that first enters may ever enter.
+    pub(crate) fn is_bound_to_thread(&self) -> bool {
+        self.setup_flags() & IORING_SETUP_SINGLE_ISSUER != 0
+    }
+
+    /// The descriptor, but for a ring that has none.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.door.descriptor()
+    }
+
+    /// Whether one request can cancel all others (`IORING_ASYNC_CANCEL_ANY`, since 5.19).
+    ///
+    /// No feature bit tells; the opcode `SOCKET` came with the same kernel.
+    pub(crate) fn can_cancel_any(&self) -> bool {
+        let features = self.features();
+        if features & IORING_FEAT_REG_REG_RING != 0 {
+            return true;
+        }
+        features & IORING_FEAT_LINKED_FILE != 0
+            && self.probe_ops().is_ok_and(|probe| probe.supports(Op::SOCKET))
+    }
+
+    /// Makes the ring ready for the first thread that enters.
+    pub(super) fn prepare(&self) -> Option<Registration> {
+        if self.enables {
+            // One that `new` has enabled already says EBADFD here; one that stays disabled says it to the
+            // enter that follows, which the caller sees.
+            let _ = self.enable();
+        }
+        // A restricted ring may refuse to register descriptors, and to take them back.
+        if self.restrictions.is_some() { None } else { Registration::new(self.descriptor()?) }
+    }
+
+    /// What is in flight, where the kernel has to be told what to cancel.
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
+    }
+
+    #[cold]
+    pub(crate) fn note_added(&self, requests: impl Iterator<Item = UserData>) {
+        if let Some(ledger) = &self.ledger {
+            requests.for_each(|user_data| ledger.add(user_data));
+        }
+    }
+
+    #[cold]
+    pub(crate) fn note_taken(&self, requests: impl Iterator<Item = UserData>) {
+        if let Some(ledger) = &self.ledger {
+            requests.for_each(|user_data| ledger.remove(user_data));
+        }
+    }
+
+    /// Flags that the restrictions demand of every entry.
+    pub(crate) fn required_flags(&self) -> u8 {
+        self.restrictions.as_ref().map_or(0, Restrictions::required_flags)
+    }
+}
+
+/// # Panics
+///
+/// For a ring without a descriptor.
+impl AsFd for Core {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor().expect("a ring with REGISTERED_FD_ONLY has no descriptor")
+    }
+}
+
+impl Maps {
+    /// Maps what the kernel has allocated.
+    pub(crate) fn of_ring(fd: BorrowedFd<'_>, params: &io_uring_params) -> io::Result<Self> {
+        Ok(Self { rings: Mapping::rings(fd, params)?, sqes: Mapping::sqes(fd, params)? })
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if self.gate.owner().is_wiped() {
+            // The mappings were not inherited; something else may lie at their addresses by now.
+            return;
+        }
+        if let Some(Some(registration)) = self.registration.take() {
+            // Before 6.3 the entry itself does not serve to take it back, but the descriptor does.
+            registration.release(self.descriptor());
+        }
+        if let Door::Registered(entry) = &self.door {
+            entry.release(None);
+        }
+        let maps = self.maps.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: dropped once, here, and not used after.
+        unsafe { ManuallyDrop::drop(maps) };
+    }
+}

@@ -1,0 +1,271 @@
+//! The submission queue: entries that the process fills and the kernel consumes.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use uring_sys::{IORING_SETUP_SQ_REWIND, io_uring_params};
+
+use super::core::Maps;
+use super::index::Index;
+use crate::UserData;
+use crate::codes::Op;
+use crate::entry::{Sqe, SqeFlags, Submission};
+use crate::error::{Error, Result};
+use crate::fork::{Gate, Wiped};
+
+/// The process's side of the submission queue.
+///
+/// Invariants: `sqes` names `entries` places inside a mapping that outlives the queue; `entries` is a
+/// power of two and `mask` is `entries - 1`; positions `head..local_tail` belong to requests that wait
+/// for the kernel, and every other position is ours to fill.
+#[derive(Debug)]
+pub(crate) struct Sq<S> {
+    sqes: NonNull<Sqe>,
+    /// Advanced by the kernel as it consumes entries.
+    head: Index,
+    /// Advanced by us; what lies before it is the kernel's to consume.
+    tail: Index,
+    /// Index of the next entry to fill; the upper half counts the wraps.
+    local_tail: u64,
+    /// Where it was when the queue was made.
+    start: u64,
+    /// `local_tail` may grow up to here, where the kernel was last seen to leave room. Never zero in the
+    /// process that made the ring, always zero in a forked child, where there is no room at all.
+    limit: Wiped,
+    /// What lies at the first place: always the index 0, but in a ring that rewinds (`IORING_SETUP_SQ_REWIND`) the
+    /// index at which the kernel will find the first place. There the kernel looks at neither index, and `head` is
+    /// advanced by us.
+    base: u32,
+    mask: u32,
+    entries: u32,
+    rewinds: bool,
+    entry: PhantomData<S>,
+}
+
+// SAFETY: `sqes` points into a mapping that is valid in every thread; only the one owner of the queue
+// writes through it.
+unsafe impl<S> Send for Sq<S> {}
+
+impl<S: Submission> Sq<S> {
+    /// # Safety
+    ///
+    /// `params` is what the kernel answered for the ring that `maps` map, and they outlive the queue.
+    pub(crate) unsafe fn new(maps: &Maps, gate: &Gate, params: &io_uring_params) -> Self {
+        let Maps { rings, sqes } = maps;
+        let off = &params.sq_off;
+        if off.array != 0 {
+            let array = rings.at(off.array).cast::<u32>();
+            for index in 0..params.sq_entries {
+                // The array stays the identity for ever: entry `i` is always found at position `i`.
+                // SAFETY: `Mapping::rings` made room for `sq_entries` words from here.
+                let word = unsafe { array.add(index as usize) };
+                // SAFETY: inside the mapping, as said; nobody reads it before the first submit.
+                unsafe { word.write(index) };
+            }
+        }
+        // SAFETY: the mapping outlives the queue, and the kernel gave the offset (this fn's contract).
+        let head = unsafe { Index::new(rings, off.head) };
+        // SAFETY: as above.
+        let tail = unsafe { Index::new(rings, off.tail) };
+        let start = u64::from(tail.peek());
+        let rewinds = params.flags & IORING_SETUP_SQ_REWIND != 0;
+        let limit = gate.limit();
+        limit.set(start + u64::from(params.sq_entries));
+        Self {
+            sqes: sqes.at(0).cast(),
+            head,
+            tail,
+            local_tail: start,
+            start,
+            limit,
+            base: if rewinds { start as u32 } else { 0 },
+            mask: params.sq_entries - 1,
+            entries: params.sq_entries,
+            rewinds,
+            entry: PhantomData,
+        }
+    }
+
+    pub(crate) fn entries(&self) -> u32 {
+        self.entries
+    }
+
+    /// The kernel's head, for whoever counts what the kernel has taken.
+    pub(crate) fn head(&self) -> Index {
+        self.head
+    }
+
+    /// Index of the next entry to fill: one past the last that was added.
+    #[inline]
+    pub(crate) fn local_tail(&self) -> u32 {
+        self.local_tail as u32
+    }
+
+    /// Entries that the kernel has consumed since the queue was made.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.local_tail - self.start - u64::from(self.queued())
+    }
+
+    /// Entries that were added and that the kernel has not consumed.
+    #[inline]
+    pub(crate) fn queued(&self) -> u32 {
+        self.local_tail().wrapping_sub(self.head.observe())
+    }
+
+    /// Fails in a forked child, which must not touch the rings.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.limit.is_wiped() { Err(Error::Forked) } else { Ok(()) }
+    }
+
+    /// Where the entry of an index lies.
+    #[inline]
+    fn position(&self, index: u32) -> usize {
+        (index.wrapping_sub(self.base) & self.mask) as usize
+    }
+
+    /// The place at a position.
+    #[inline]
+    fn place(&self, position: usize) -> NonNull<Sqe> {
+        // SAFETY: positions are masked, so it lies inside the mapping.
+        unsafe { self.sqes.add(position * S::STRIDE) }
+    }
+
+    /// Position of the next free entry; fails when all hold requests that the kernel has yet to consume,
+    /// and in a forked child.
+    #[inline]
+    pub(crate) fn vacancy(&self) -> Result<usize> {
+        if self.local_tail >= self.limit.get() {
+            self.make_room()?;
+        }
+        Ok(self.position(self.local_tail()))
+    }
+
+    /// Looks how far the kernel has come.
+    #[cold]
+    fn make_room(&self) -> Result<()> {
+        self.check()?;
+        let limit = self.local_tail + u64::from(self.room());
+        self.limit.set(limit);
+        if self.local_tail == limit { Err(Error::NoSpace) } else { Ok(()) }
+    }
+
+    /// Places that are free.
+    pub(crate) fn room(&self) -> u32 {
+        self.entries - self.queued()
+    }
+
+    /// Learns that the kernel has consumed every entry.
+    #[inline]
+    pub(crate) fn consumed_all(&self) {
+        self.limit.set(self.local_tail + u64::from(self.entries));
+    }
+
+    /// Fills the place that [`vacancy`](Self::vacancy) named and counts it.
+    ///
+    /// # Safety
+    ///
+    /// `position` is what `vacancy` returned, with no `push` since, and the entry takes one place.
+    #[inline]
+    pub(crate) unsafe fn push(&mut self, position: usize, sqe: S) -> NonNull<Sqe> {
+        self.local_tail += 1;
+        let place = self.place(position);
+        // SAFETY: the place is vacant, so the kernel does not read it until `publish`; all its bytes are
+        // written, so nothing of an earlier request stays.
+        unsafe { sqe.write(place) };
+        place
+    }
+
+    /// Adds an entry that takes two places of a mixed ring. They lie side by side: where the queue's end is between
+    /// them, a request that does nothing and says nothing fills the last place.
+    pub(crate) fn push_double(&mut self, sqe: S) -> Result<(), (Error, S)> {
+        if let Err(error) = self.check() {
+            return Err((error, sqe));
+        }
+        let at_end = self.position(self.local_tail()) + 1 == self.entries as usize;
+        if self.room() < 2 + u32::from(at_end) {
+            return Err((Error::NoSpace, sqe));
+        }
+        if at_end {
+            let filler = Sqe { flags: SqeFlags::CQE_SKIP_SUCCESS.bits(), ..Sqe::new(Op::NOP) };
+            // SAFETY: there is room, and this is the position of the tail.
+            unsafe { self.push(self.position(self.local_tail()), S::small(filler)) };
+        }
+        // SAFETY: two places are free from here on and neither is past the end, both just checked.
+        unsafe { self.push(self.position(self.local_tail()), sqe) };
+        self.local_tail += 1;
+        Ok(())
+    }
+
+    /// Places that hold what will post nothing, if it succeeds, among those that the kernel has not consumed.
+    pub(crate) fn silent_queued(&self) -> u64 {
+        let mut entries = self.entries_from(self.head.observe());
+        let mut silent = 0;
+        while let Some(entry) = entries.next() {
+            // SAFETY: `push` has written it, and the kernel only reads it.
+            let sqe = unsafe { &*entry.as_ptr() };
+            silent += u64::from(sqe.flags().contains(SqeFlags::CQE_SKIP_SUCCESS));
+            if S::IS_MIXED && matches!(sqe.op(), Op::NOP128 | Op::URING_CMD128) {
+                silent += u64::from(entries.next().is_some());
+            }
+        }
+        silent
+    }
+
+    /// The tail as the kernel knows it.
+    pub(crate) fn published(&self) -> u32 {
+        self.tail.peek()
+    }
+
+    /// The first 64 bytes of each entry from `first` on to the tail.
+    fn entries_from(&self, first: u32) -> impl Iterator<Item = NonNull<Sqe>> {
+        let count = self.local_tail().wrapping_sub(first);
+        (0..count).map(move |nth| self.place(self.position(first.wrapping_add(nth))))
+    }
+
+    /// The `user_data` of each entry that was added since the last [`publish`](Self::publish).
+    pub(crate) fn unpublished(&self) -> impl Iterator<Item = UserData> {
+        self.entries_from(self.tail.peek()).map(|entry| {
+            // SAFETY: `push` has written it, and the kernel only reads it.
+            unsafe { (*entry.as_ptr()).user_data }
+        })
+    }
+
+    /// Hands every added entry to the kernel and returns how many it has not consumed yet.
+    #[inline]
+    pub(crate) fn publish(&mut self) -> u32 {
+        self.tail.publish(self.local_tail());
+        self.queued()
+    }
+
+    /// Notes what an enter has consumed, in a ring where the kernel does not. What it left is moved to the front,
+    /// where the next enter begins.
+    #[cold]
+    pub(crate) fn rewind(&mut self, consumed: u32) {
+        let head = self.head.peek().wrapping_add(consumed);
+        let left = self.local_tail().wrapping_sub(head) as usize;
+        let first = self.place(self.position(head));
+        // SAFETY: both ranges lie inside the mapping, and the kernel reads entries in an enter only.
+        unsafe { first.copy_to(self.sqes, left * S::STRIDE) };
+        self.base = head;
+        self.head.publish(head);
+    }
+
+    /// Whether an enter leaves it to this side to count what was consumed.
+    #[inline]
+    pub(crate) fn rewinds(&self) -> bool {
+        self.rewinds
+    }
+
+    /// Takes back every entry that the kernel has not consumed.
+    pub(crate) fn discard(&mut self) {
+        self.local_tail -= u64::from(self.queued());
+        self.consumed_all();
+        self.tail.publish(self.local_tail());
+    }
+
+    /// Takes back every entry that the kernel has not been shown.
+    pub(crate) fn discard_unpublished(&mut self) {
+        self.local_tail -= u64::from(self.local_tail().wrapping_sub(self.published()));
+    }
+}
