@@ -248,7 +248,7 @@ impl<T: Operation, B: Backend> Engine<T, B> {
 
     /// Asks for what is left of the window.
     fn request_window(&mut self, name: u64) -> Settled {
-        let Self { backend, slots, bounces, .. } = self;
+        let Self { backend, slots, bounces, continued, .. } = self;
         let slot = slots.get_mut(name as u32 as usize).filter(|slot| slot.name() == name)?;
         // SAFETY: a name that is still right is of a place that is taken.
         let request = unsafe { slot.operation() }.request();
@@ -272,7 +272,10 @@ impl<T: Operation, B: Backend> Engine<T, B> {
         // SAFETY: the window stays in `bounces` until its request is over, and nobody looks at it before; the operation keeps its
         // file open. Should the back end not let go of it, the window is leaked with the operations.
         match unsafe { add_request(&mut **backend, request, name | u64::from(BOUNCED)) } {
-            Ok(()) => None,
+            Ok(()) => {
+                *continued = true;
+                None
+            }
             Err(error) => self.end_bounce(name, Err(error.into())),
         }
     }

@@ -14,7 +14,7 @@ type Any = Operations<Arc<File>, Vec<u8>>;
 const KINDS: [BackendKind; 3] = [BackendKind::Uring, BackendKind::Aio, BackendKind::Threads];
 
 /// A file for direct I/O that insists on alignment.
-fn strict(file: &TempFile) -> Result<Arc<File>, String> {
+pub(crate) fn strict(file: &TempFile) -> Result<Arc<File>, String> {
     let direct = Arc::new(file.direct()?);
     let mut byte = [0];
     match direct.read_at(&mut byte, 1) {

@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::operation::{Discard, Operations, Poll, Read, WriteZeroes};
+use engine::operation::{Discard, Operations, Poll, Read, Write, WriteZeroes};
 use engine::{Engine, Options};
 use tests::files::{self, TempFile};
 use tests::late::Disk;
 use tests::or_skip;
 
+use crate::bounce::strict;
 use crate::common::*;
 use crate::faulty::{Fate, Faulty, with_inner};
 
@@ -164,6 +165,21 @@ fn a_sleeper_is_woken_for_what_was_continued(case: &Case) {
     });
 }
 
+/// What a bounced operation has to do next is under way when `completions` has nothing more.
+fn the_descriptor_tells_of_what_is_bounced(case: &Case) {
+    let file = TempFile::new(10_001);
+    let direct = or_skip!(strict(&file));
+    let mut engine: Engine<Anything> = case.options(4).bounce(true).build().unwrap();
+    engine.add(Read::new(direct.clone(), vec![0; 100], 1).into()).unwrap();
+    take_by_descriptor(&mut engine, 1);
+    // Its window is read before it is written; and two that rewrite one wait for each other.
+    for offset in [3, 200] {
+        engine.add(Write::new(direct.clone(), vec![7; 100], offset).into()).unwrap();
+    }
+    take_by_descriptor(&mut engine, 2);
+    assert_eq!(engine.stats().bounces, 3);
+}
+
 fn helpers_work_while_every_place_is_taken_and_cancelled(case: &Case) {
     let file = TempFile::new(16 * BLOCK);
     let file = shared(&file);
@@ -216,6 +232,7 @@ on_each!(
     a_wait_does_not_wait_for_what_helpers_have_done_already,
     helpers_and_waits_meet_at_any_moment,
     a_sleeper_is_woken_for_what_was_continued,
+    the_descriptor_tells_of_what_is_bounced,
     helpers_work_while_every_place_is_taken_and_cancelled,
     helpers_mix_with_everything_else,
 );
