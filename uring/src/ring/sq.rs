@@ -32,10 +32,10 @@ pub(crate) struct Sq<S> {
     /// `local_tail` may grow up to here, where the kernel was last seen to leave room. Never zero in the
     /// process that made the ring, always zero in a forked child, where there is no room at all.
     limit: Wiped,
-    /// What lies at the first place: always the index 0, but in a ring that rewinds (`IORING_SETUP_SQ_REWIND`) the
-    /// index at which the kernel will find the first place. There the kernel looks at neither index, and `head` is
-    /// advanced by us.
-    base: u32,
+    /// Indices that never had an entry, in a ring that rewinds (`IORING_SETUP_SQ_REWIND`): each submit begins at the
+    /// first place, so the indices up to the next one that lies there are passed over. There the kernel looks at neither
+    /// index, and `head` is advanced by us.
+    skipped: u64,
     mask: u32,
     entries: u32,
     rewinds: bool,
@@ -78,7 +78,7 @@ impl<S: Submission> Sq<S> {
             local_tail: start,
             start,
             limit,
-            base: if rewinds { start as u32 } else { 0 },
+            skipped: 0,
             mask: params.sq_entries - 1,
             entries: params.sq_entries,
             rewinds,
@@ -103,7 +103,7 @@ impl<S: Submission> Sq<S> {
 
     /// Entries that the kernel has consumed since the queue was made.
     pub(crate) fn consumed(&self) -> u64 {
-        self.local_tail - self.start - u64::from(self.queued())
+        self.local_tail - self.start - self.skipped - u64::from(self.queued())
     }
 
     /// Entries that were added and that the kernel has not consumed.
@@ -121,7 +121,7 @@ impl<S: Submission> Sq<S> {
     /// Where the entry of an index lies.
     #[inline]
     fn position(&self, index: u32) -> usize {
-        (index.wrapping_sub(self.base) & self.mask) as usize
+        (index & self.mask) as usize
     }
 
     /// The place at a position.
@@ -243,12 +243,16 @@ impl<S: Submission> Sq<S> {
     #[cold]
     pub(crate) fn rewind(&mut self, consumed: u32) {
         let head = self.head.peek().wrapping_add(consumed);
-        let left = self.local_tail().wrapping_sub(head) as usize;
+        let left = self.local_tail().wrapping_sub(head);
         let first = self.place(self.position(head));
         // SAFETY: both ranges lie inside the mapping, and the kernel reads entries in an enter only.
-        unsafe { first.copy_to(self.sqes, left * S::STRIDE) };
-        self.base = head;
-        self.head.publish(head);
+        unsafe { first.copy_to(self.sqes, left as usize * S::STRIDE) };
+        let end = self.local_tail - u64::from(left);
+        let front = end.next_multiple_of(u64::from(self.entries));
+        self.skipped += front - end;
+        self.local_tail = front + u64::from(left);
+        self.head.publish(front as u32);
+        self.limit.set(front + u64::from(self.entries));
     }
 
     /// Whether an enter leaves it to this side to count what was consumed.
