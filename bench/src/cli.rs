@@ -95,7 +95,7 @@ pub(crate) struct ProbeOptions {
 #[derive(Debug, Args)]
 pub(crate) struct MicroOptions {
     #[arg(long, value_enum)]
-    pub(crate) engine: EngineKind,
+    pub(crate) engine: MicroEngine,
 
     #[arg(long, value_enum)]
     pub(crate) op: MicroOp,
@@ -119,6 +119,21 @@ pub(crate) struct MicroOptions {
     /// Engine: add each operation anew, instead of again where it is
     #[arg(long)]
     pub(crate) anew: bool,
+}
+
+/// What `micro` does it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum MicroEngine {
+    /// pread(2), one at a time
+    Pread,
+    /// Kernel AIO, `aio::AioContext`
+    Aio,
+    /// `io_uring`, `uring::URingContext`
+    Uring,
+    /// `io_uring`, `uring::Ring`
+    Ring,
+    /// The safe engine, `engine::Engine`
+    Engine,
 }
 
 /// What `micro` does again and again.

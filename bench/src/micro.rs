@@ -19,11 +19,12 @@ use aio::AioContext;
 use anyhow::{bail, ensure};
 use engine::operation::Read;
 use engine::{Engine, Options};
-use uring::{Fixed, URingContext};
+use uring::op::ring::Nop;
+use uring::{Fixed, Ring, URingContext, op};
 
 use crate::buffer::Blocks;
-use crate::case::{EngineKind, Mode};
-use crate::cli::{MicroOp, MicroOptions};
+use crate::case::Mode;
+use crate::cli::{MicroEngine, MicroOp, MicroOptions};
 use crate::oracle::Oracle;
 use crate::random::Random;
 use crate::target::Target;
@@ -38,8 +39,11 @@ pub(crate) fn run(options: &MicroOptions) -> anyhow::Result<ExitCode> {
     let batch = options.batch;
     let rounds = options.ops.div_ceil(batch as u64);
     match (options.op, options.engine) {
-        (MicroOp::Nop, EngineKind::Uring) => nops(&mut ring(batch, options.defer)?, batch, rounds)?,
-        (MicroOp::Nop, engine) => bail!("{} has no operation that does nothing", engine.name()),
+        (MicroOp::Nop, MicroEngine::Uring) => nops(&mut ring(batch, options.defer)?, batch, rounds)?,
+        (MicroOp::Nop, MicroEngine::Ring) => {
+            ring_nops(&mut whole_ring(batch, options.defer)?, batch, rounds)?
+        }
+        (MicroOp::Nop, engine) => bail!("{engine:?} has no operation that does nothing"),
         (MicroOp::Read, engine) => {
             let target = match &options.file {
                 Some(path) => Target::existing(path, None, BLOCK as u64, false)?,
@@ -48,18 +52,26 @@ pub(crate) fn run(options: &MicroOptions) -> anyhow::Result<ExitCode> {
             let file = target.file(Mode::Buffered).map_err(|reason| anyhow::anyhow!("{reason}"))?;
             let mut reads = Reads::new(batch, target.size)?;
             match engine {
-                EngineKind::Pread => preads(file, &mut reads, rounds)?,
-                EngineKind::Aio => {
+                MicroEngine::Pread => preads(file, &mut reads, rounds)?,
+                MicroEngine::Aio => {
                     let mut queue = Queue { context: AioContext::new(batch)?, file };
                     reads.run(&mut queue, rounds)?;
                 }
-                EngineKind::Uring if options.defer => {
+                MicroEngine::Uring if options.defer => {
                     let mut context = ring(batch, true)?;
                     context.register_files(&[file.as_fd()])?;
                     reads.run(&mut Queue { context, file: Fixed(0) }, rounds)?;
                 }
-                EngineKind::Uring => reads.run(&mut Queue { context: ring(batch, false)?, file }, rounds)?,
-                EngineKind::Engine => {
+                MicroEngine::Ring if options.defer => {
+                    let mut context = whole_ring(batch, true)?;
+                    context.register_files(&[file.as_fd()])?;
+                    reads.run(&mut Queue { context, file: Fixed(0) }, rounds)?;
+                }
+                MicroEngine::Ring => {
+                    reads.run(&mut Queue { context: whole_ring(batch, false)?, file }, rounds)?
+                }
+                MicroEngine::Uring => reads.run(&mut Queue { context: ring(batch, false)?, file }, rounds)?,
+                MicroEngine::Engine => {
                     let mut owned = OwnedReads::new(file, batch, target.size)?;
                     if options.anew { owned.run_anew(rounds)? } else { owned.run(rounds)? }
                 }
@@ -83,6 +95,25 @@ pub(crate) fn hot_file(directory: Option<&Path>) -> anyhow::Result<Target> {
 fn ring(batch: usize, defer: bool) -> Result<URingContext, uring::Error> {
     let builder = URingContext::builder(batch);
     if defer { builder.defer_taskrun().build() } else { builder.build() }
+}
+
+fn whole_ring(batch: usize, defer: bool) -> Result<Ring, uring::Error> {
+    let builder = Ring::builder(batch);
+    if defer { builder.single_issuer().defer_taskrun().build() } else { builder.build() }
+}
+
+fn ring_nops(ring: &mut Ring, batch: usize, rounds: u64) -> anyhow::Result<()> {
+    for _ in 0..rounds {
+        for index in 0..batch {
+            ring.push(Nop::new().user_data(index as u64))?;
+        }
+        let mut good = 0;
+        for completion in ring.wait(batch)? {
+            good += usize::from(completion.raw_result() == 0);
+        }
+        ensure!(good == batch, "{good} of {batch} operations succeeded");
+    }
+    Ok(())
 }
 
 fn nops(ring: &mut URingContext, batch: usize, rounds: u64) -> anyhow::Result<()> {
@@ -151,6 +182,22 @@ impl<F: uring::Target + Copy> ReadQueue for Queue<URingContext, F> {
     #[inline]
     fn wait(&mut self, nr: usize) -> Result<impl Iterator<Item = (u64, io::Result<u32>)>, Self::Error> {
         self.context.wait_nr(nr)
+    }
+}
+
+impl<F: uring::Target + Copy> ReadQueue for Queue<Ring, F> {
+    type Error = uring::Error;
+
+    #[inline]
+    unsafe fn add(&mut self, block: *mut u8, offset: u64, user_data: u64) -> Result<(), Self::Error> {
+        // SAFETY: as above.
+        let read = unsafe { op::rw::Read::new(self.file, block, BLOCK, offset) };
+        Ok(self.context.push(read.user_data(user_data))?)
+    }
+
+    #[inline]
+    fn wait(&mut self, nr: usize) -> Result<impl Iterator<Item = (u64, io::Result<u32>)>, Self::Error> {
+        Ok(self.context.wait(nr)?.map(|completion| (completion.user_data(), completion.result())))
     }
 }
 
@@ -317,12 +364,14 @@ mod tests {
     #[test]
     fn every_engine_runs_the_loop() {
         for (engine, op, defer) in [
-            (EngineKind::Pread, MicroOp::Read, false),
-            (EngineKind::Aio, MicroOp::Read, false),
-            (EngineKind::Uring, MicroOp::Read, false),
-            (EngineKind::Uring, MicroOp::Read, true),
-            (EngineKind::Uring, MicroOp::Nop, false),
-            (EngineKind::Engine, MicroOp::Read, false),
+            (MicroEngine::Pread, MicroOp::Read, false),
+            (MicroEngine::Aio, MicroOp::Read, false),
+            (MicroEngine::Uring, MicroOp::Read, false),
+            (MicroEngine::Uring, MicroOp::Read, true),
+            (MicroEngine::Uring, MicroOp::Nop, false),
+            (MicroEngine::Ring, MicroOp::Read, false),
+            (MicroEngine::Ring, MicroOp::Nop, true),
+            (MicroEngine::Engine, MicroOp::Read, false),
         ] {
             for anew in [false, true] {
                 let options = MicroOptions { engine, op, batch: 8, ops: 20, file: None, defer, anew };
@@ -333,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_nop_needs_an_engine_that_has_one() {
-        for engine in [EngineKind::Pread, EngineKind::Aio] {
+        for engine in [MicroEngine::Pread, MicroEngine::Aio] {
             let options = MicroOptions {
                 engine,
                 op: MicroOp::Nop,

@@ -21,7 +21,7 @@ impl Iterator for Completions<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let cqe = self.0.next_of_one()?;
+        let cqe = self.0.next_or_newer()?;
         Some((cqe.user_data, result(cqe.res)))
     }
 

@@ -111,7 +111,8 @@ impl URingContext {
     }
 
     fn with(request: &Request<'_>) -> Result<Self> {
-        let ring = Ring::with(request)?;
+        let mut ring = Ring::with(request)?;
+        ring.reap.counts = true;
         let slots = Slots::new(ring.submit.sq.entries());
         Ok(Self { ring, slots })
     }
@@ -223,7 +224,7 @@ impl URingContext {
     /// child.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.ring.in_flight()
+        if self.half().check().is_err() { 0 } else { self.ring.reap.in_flight() as usize }
     }
 
     /// What the context has done so far; nothing, in a forked child.

@@ -268,10 +268,6 @@ pub unsafe trait Submission: sealed::Sealed + fmt::Debug + Sized {
     #[doc(hidden)]
     const STRIDE: usize;
 
-    /// Whether some entries take two places.
-    #[doc(hidden)]
-    const IS_MIXED: bool = false;
-
     /// An entry of 64 bytes.
     #[doc(hidden)]
     fn small(sqe: Sqe) -> Self;
@@ -282,10 +278,6 @@ pub unsafe trait Submission: sealed::Sealed + fmt::Debug + Sized {
     fn places(&self) -> u32 {
         1
     }
-
-    /// The first 64 bytes.
-    #[doc(hidden)]
-    fn first(&self) -> &Sqe;
 
     /// Puts the entry into its place.
     ///
@@ -304,11 +296,6 @@ unsafe impl Submission for Sqe {
     #[inline]
     fn small(sqe: Sqe) -> Self {
         sqe
-    }
-
-    #[inline]
-    fn first(&self) -> &Sqe {
-        self
     }
 
     #[inline]
@@ -334,11 +321,6 @@ unsafe impl Submission for Sqe128 {
     }
 
     #[inline]
-    fn first(&self) -> &Sqe {
-        &self.sqe
-    }
-
-    #[inline]
     unsafe fn write(self, place: NonNull<Sqe>) {
         // SAFETY: this fn's contract: a place has room for both halves.
         unsafe { place.cast().write(self) };
@@ -349,7 +331,6 @@ unsafe impl Submission for Sqe128 {
 unsafe impl Submission for MixedSqe {
     const SETUP: u32 = IORING_SETUP_SQE_MIXED;
     const STRIDE: usize = 1;
-    const IS_MIXED: bool = true;
 
     #[inline]
     fn small(sqe: Sqe) -> Self {
@@ -361,14 +342,6 @@ unsafe impl Submission for MixedSqe {
         match self {
             Self::Small(_) => 1,
             Self::Large(_) => 2,
-        }
-    }
-
-    #[inline]
-    fn first(&self) -> &Sqe {
-        match self {
-            Self::Small(sqe) => sqe,
-            Self::Large(large) => &large.sqe,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -16,6 +16,7 @@ use super::door::Door;
 use super::index::Index;
 use super::ledger::Ledger;
 use super::mapping::Mapping;
+use super::release;
 use super::setup::{Made, Request, map_error};
 use super::sq::Sq;
 use super::thread::Registration;
@@ -41,7 +42,7 @@ pub(crate) struct Maps {
 /// Field order matters to nobody: `Drop` takes the parts down by hand.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(super) door: Door,
+    pub(super) door: ManuallyDrop<Door>,
     /// Locked to be replaced only, when the ring is resized.
     pub(super) maps: Mutex<ManuallyDrop<Maps>>,
     gate: Gate,
@@ -58,6 +59,8 @@ pub(crate) struct Core {
     ledger: Option<Ledger>,
     pub(super) has_buffers: AtomicBool,
     pub(super) has_files: AtomicBool,
+    /// Hangs up when the kernel has freed the ring, where that has to be waited for.
+    pub(super) released: OnceLock<OwnedFd>,
 }
 
 impl Core {
@@ -79,7 +82,7 @@ impl Core {
         // SAFETY: as above.
         let cq = unsafe { Cq::new(&maps.rings, &params) };
         let mut core = Self {
-            door,
+            door: ManuallyDrop::new(door),
             maps: Mutex::new(ManuallyDrop::new(maps)),
             gate,
             params,
@@ -92,6 +95,7 @@ impl Core {
             ledger: None,
             has_buffers: AtomicBool::new(false),
             has_files: AtomicBool::new(false),
+            released: OnceLock::new(),
         };
         if !core.can_cancel_any() {
             core.ledger = Some(Ledger::default());
@@ -223,19 +227,24 @@ impl Maps {
 
 impl Drop for Core {
     fn drop(&mut self) {
-        if self.gate.owner().is_wiped() {
-            // The mappings were not inherited; something else may lie at their addresses by now.
-            return;
+        let is_forked = self.gate.owner().is_wiped();
+        if !is_forked {
+            if let Some(Some(registration)) = self.registration.take() {
+                // Before 6.3 the entry itself does not serve to take it back, but the descriptor does.
+                registration.release(self.descriptor());
+            }
+            if let Door::Registered(entry) = &*self.door {
+                entry.release(None);
+            }
+            let maps = self.maps.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // SAFETY: dropped once, here, and not used after. In a forked child the mappings were not inherited;
+            // something else may lie at their addresses by now.
+            unsafe { ManuallyDrop::drop(maps) };
         }
-        if let Some(Some(registration)) = self.registration.take() {
-            // Before 6.3 the entry itself does not serve to take it back, but the descriptor does.
-            registration.release(self.descriptor());
-        }
-        if let Door::Registered(entry) = &self.door {
-            entry.release(None);
-        }
-        let maps = self.maps.get_mut().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: dropped once, here, and not used after.
-        unsafe { ManuallyDrop::drop(maps) };
+        unsafe { ManuallyDrop::drop(&mut self.door) };
+        if let (Some(reader), false) = (self.released.get(), is_forked) {
+            release::wait(reader);
+        }
     }
 }

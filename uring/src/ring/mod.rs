@@ -12,7 +12,7 @@
 // | `register` | `io_uring_register` |
 // | `thread` | descriptors registered with a thread |
 // | `ledger` | what is in flight, for kernels that must be told |
-// | `split`, `teardown` | two owners, and none |
+// | `split`, `teardown`, `release` | two owners, and none |
 
 mod builder;
 pub(crate) mod core;
@@ -25,6 +25,7 @@ mod ledger;
 mod mapping;
 pub(crate) mod reap;
 pub(crate) mod register;
+mod release;
 pub(crate) mod setup;
 #[cfg(test)]
 mod simulated;
@@ -49,7 +50,7 @@ use self::reap::Reap;
 use self::setup::Request;
 pub use self::split::{CompletionQueue, SubmissionQueue};
 use self::submit::Submit;
-use self::teardown::{in_flight, teardown, try_teardown};
+use self::teardown::{teardown, try_teardown};
 pub use self::wait::{Timeout, Wait};
 use crate::entry::{Completion, Cqe, Sqe, Submission};
 use crate::error::{Error, PushError, Result};
@@ -190,15 +191,6 @@ impl<S: Submission, C: Completion> Ring<S, C> {
         if self.reap.is_forked() { 0 } else { self.reap.cq.ready() as usize }
     }
 
-    /// Requests that the kernel has accepted and whose last completion has not been taken.
-    ///
-    /// Requests with [`CQE_SKIP_SUCCESS`](crate::SqeFlags::CQE_SKIP_SUCCESS) are not counted; if such a one fails
-    /// after all, or another ring sends a message, there is a completion more than was counted on.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        if self.submit.check().is_err() { 0 } else { in_flight(&self.submit, &self.reap) as usize }
-    }
-
     /// What the ring has done so far; nothing, in a forked child.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -268,6 +260,16 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     pub fn enable(&mut self) -> Result<()> {
         self.submit.check()?;
         self.submit.core.enable()
+    }
+
+    /// Registers a table of files, named from then on by their index as [`Fixed`](crate::Fixed).
+    ///
+    /// # Errors
+    ///
+    /// As [`URingContext::register_files`](crate::URingContext::register_files).
+    pub fn register_files(&mut self, files: &[BorrowedFd<'_>]) -> Result<()> {
+        self.submit.check()?;
+        self.submit.core.register_files(files)
     }
 
     /// The descriptor of the ring, readable while completions wait; none for a ring that was made

@@ -38,10 +38,10 @@ pub(crate) struct Reap<C> {
     /// Zero if the ring is not a plain one, an error deferred or a completion lost, and in a forked child: the
     /// usual call asks once.
     usual: Wiped,
+    /// Whether each request completes once, so that what is in flight can be counted.
+    pub(crate) counts: bool,
     /// The kernel lost completions, so what is in flight can no longer be counted.
     pub(crate) lost: bool,
-    /// Places taken that did not end a request: completions with more to come, second halves, fillers.
-    pub(crate) extra: u64,
     /// Flags of each enter that waits.
     pub(crate) wait_flags: u32,
     pub(crate) enters: u64,
@@ -66,8 +66,8 @@ impl<C: Completion> Reap<C> {
             polls: core.setup_flags() & IORING_SETUP_IOPOLL != 0,
             deferred: None,
             usual: core.gate().usual(),
+            counts: false,
             lost: false,
-            extra: 0,
             wait_flags: IORING_ENTER_GETEVENTS,
             enters: 0,
             cq,
@@ -139,7 +139,7 @@ impl<C: Completion> Reap<C> {
         self.cq.publish();
     }
 
-    /// Requests that the kernel has consumed and whose completions have not been taken.
+    /// Requests that the kernel has consumed and whose completions have not been taken, if each completes once.
     ///
     /// Seen from another thread, completions may run ahead of the count of what was consumed, which is
     /// written last.
@@ -195,12 +195,12 @@ impl<C: Completion> Reap<C> {
         self.end.set(self.cq.position() + u64::from(ready));
     }
 
-    /// Takes the next completion, whatever it is; `end` is the field of that name, at hand in a register of the
-    /// caller's.
+    /// Takes the next completion, also of those that came since the last look; `end` is the field of that name, at
+    /// hand in a register of the caller's.
     #[inline]
     pub(crate) fn take(&mut self, end: Wiped) -> Option<C> {
-        let end = end.get();
-        if self.cq.position() >= end && !self.refill(end) {
+        let position = end.get();
+        if self.cq.position() >= position && !self.refill(position) {
             return None;
         }
         // SAFETY: `end` is an observed tail, and ahead of the head, both just compared; in a forked child,
@@ -208,34 +208,29 @@ impl<C: Completion> Reap<C> {
         Some(unsafe { self.cq.take() })
     }
 
-    /// Takes the next completion that says something, and counts those that do not end a request.
+    /// Takes the next of the completions that were there at the last look, fillers left out.
     #[inline]
     fn next(&mut self, end: Wiped) -> Option<C> {
-        loop {
-            let cqe = self.take(end)?;
-            let flags = cqe.first().flags();
-            if C::IS_MIXED {
-                self.extra += u64::from(cqe.places() - 1);
-                if flags.contains(CqeFlags::SKIP) {
-                    self.extra += 1;
-                    continue;
-                }
+        while self.cq.position() < end.get() {
+            // SAFETY: as in `take`.
+            let cqe = unsafe { self.cq.take() };
+            if !C::IS_MIXED || !cqe.first().flags().contains(CqeFlags::SKIP) {
+                return Some(cqe);
             }
-            if flags.contains(CqeFlags::MORE) {
-                self.extra += 1;
-            }
-            return Some(cqe);
         }
+        None
     }
 
     /// As an iterator does that is dropped at its end.
     #[inline]
     pub(crate) fn next_completion(&mut self) -> Option<C> {
-        let next = self.next(self.end);
-        if next.is_none() {
-            self.publish();
+        while let Some(cqe) = self.take(self.end) {
+            if !C::IS_MIXED || !cqe.first().flags().contains(CqeFlags::SKIP) {
+                return Some(cqe);
+            }
         }
-        next
+        self.publish();
+        None
     }
 
     /// Copies the next completion that says something, without taking it.
@@ -251,16 +246,10 @@ impl<C: Completion> Reap<C> {
             if !cqe.first().flags().contains(CqeFlags::SKIP) {
                 return Ok(Some(cqe));
             }
-            self.extra += u64::from(cqe.places());
             // SAFETY: as above.
             unsafe { self.cq.take() };
         }
         Ok(None)
-    }
-
-    /// Completions that ended a request, taken since the ring was made.
-    pub(crate) fn ended(&self) -> u64 {
-        self.cq.taken() - self.extra
     }
 
     pub(crate) fn overflow(&self) -> u32 {
@@ -303,10 +292,9 @@ impl<C: Completion> Reap<C> {
     }
 }
 
-/// Iterator over completions.
+/// Iterator over the completions that were there when it was made.
 ///
-/// What is not taken here stays for the next iterator. The iterator ends when the completion queue is empty and
-/// the kernel holds nothing back.
+/// What is not taken here stays for the next iterator.
 #[derive(Debug)]
 #[must_use = "completions that are not taken stay in the ring"]
 pub struct Completions<'a, C: Completion = Cqe> {
@@ -321,9 +309,9 @@ impl<C: Completion> Completions<'_, C> {
         self.end.get().saturating_sub(self.reap.cq.position()) as usize
     }
 
-    /// Takes the next completion of a ring where each ends a request.
+    /// Takes the next completion, also of those that came since.
     #[inline]
-    pub(crate) fn next_of_one(&mut self) -> Option<C> {
+    pub(crate) fn next_or_newer(&mut self) -> Option<C> {
         self.reap.take(self.end)
     }
 }

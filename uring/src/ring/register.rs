@@ -6,11 +6,13 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use uring_sys::{
-    IO_URING_QUERY_OPCODES, IORING_REGISTER_BUFFERS, IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_FILES,
-    IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_FILES2, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY,
-    IORING_REGISTER_RESTRICTIONS, IORING_RSRC_REGISTER_SPARSE, IORING_UNREGISTER_BUFFERS,
+    IO_URING_QUERY_OPCODES, IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY, IORING_REGISTER_BUFFERS,
+    IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_FILES, IORING_REGISTER_FILES_UPDATE,
+    IORING_REGISTER_FILES2, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY, IORING_REGISTER_RESTRICTIONS,
+    IORING_REGISTER_SYNC_CANCEL, IORING_RSRC_REGISTER_SPARSE, IORING_UNREGISTER_BUFFERS,
     IORING_UNREGISTER_FILES, io_uring_files_update, io_uring_probe_op, io_uring_query_hdr,
     io_uring_query_opcode, io_uring_register, io_uring_restriction, io_uring_rsrc_register,
+    io_uring_sync_cancel_reg,
 };
 
 use super::core::Core;
@@ -106,6 +108,17 @@ impl Core {
             .map_err(|error| refused(error, "buffers"))?;
         self.has_buffers.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Cancels what can be cancelled, without waiting (`IORING_REGISTER_SYNC_CANCEL`, since 6.0).
+    pub(crate) fn cancel_all(&self) -> io::Result<u32> {
+        let mut arg = io_uring_sync_cancel_reg {
+            fd: -1,
+            flags: IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY,
+            ..Default::default()
+        };
+        // SAFETY: `arg` outlives the call.
+        unsafe { self.register(IORING_REGISTER_SYNC_CANCEL, (&raw mut arg).cast(), 1) }
     }
 
     /// Unregisters what buffers and files there are. Closing the ring does so as well, but only some time

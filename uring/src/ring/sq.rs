@@ -197,21 +197,6 @@ impl<S: Submission> Sq<S> {
         Ok(())
     }
 
-    /// Places that hold what will post nothing, if it succeeds, among those that the kernel has not consumed.
-    pub(crate) fn silent_queued(&self) -> u64 {
-        let mut entries = self.entries_from(self.head.observe());
-        let mut silent = 0;
-        while let Some(entry) = entries.next() {
-            // SAFETY: `push` has written it, and the kernel only reads it.
-            let sqe = unsafe { &*entry.as_ptr() };
-            silent += u64::from(sqe.flags().contains(SqeFlags::CQE_SKIP_SUCCESS));
-            if S::IS_MIXED && matches!(sqe.op(), Op::NOP128 | Op::URING_CMD128) {
-                silent += u64::from(entries.next().is_some());
-            }
-        }
-        silent
-    }
-
     /// The tail as the kernel knows it.
     pub(crate) fn published(&self) -> u32 {
         self.tail.peek()

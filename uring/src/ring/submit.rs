@@ -14,7 +14,7 @@ use uring_sys::{
 use super::core::Core;
 use super::index::Index;
 use super::sq::Sq;
-use crate::entry::{Sqe, SqeFlags, Submission};
+use crate::entry::{Sqe, Submission};
 use crate::error::{Error, PushError, Result};
 use crate::fork::Wiped;
 
@@ -37,9 +37,6 @@ pub(crate) struct Submit<S> {
     pub(crate) is_polled: bool,
     /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`).
     polls: bool,
-    /// Places that were filled and will not complete as requests of their own: second halves, fillers, and requests
-    /// that post nothing if they succeed.
-    silent: u64,
     pub(crate) enters: u64,
     /// Last: what is above points into its mappings.
     pub(crate) core: Arc<Core>,
@@ -56,7 +53,6 @@ impl<S: Submission> Submit<S> {
             keeps_ledger: core.ledger().is_some(),
             is_polled: has(IORING_SETUP_SQPOLL),
             polls: has(IORING_SETUP_IOPOLL),
-            silent: 0,
             enters: 0,
             sq,
             core,
@@ -75,7 +71,6 @@ impl<S: Submission> Submit<S> {
         if sqe.places() == 1 {
             match self.sq.vacancy() {
                 Ok(position) => {
-                    self.note_silence(&sqe);
                     // SAFETY: `position` is fresh from `vacancy`, and the entry takes one place.
                     unsafe { self.sq.push(position, sqe) };
                     Ok(())
@@ -87,26 +82,9 @@ impl<S: Submission> Submit<S> {
         }
     }
 
-    /// Counts a request that posts nothing if it succeeds.
-    #[inline]
-    pub(crate) fn note_silence(&mut self, sqe: &S) {
-        if sqe.first().flags().contains(SqeFlags::CQE_SKIP_SUCCESS) {
-            self.silent += 1;
-        }
-    }
-
     #[cold]
     fn push_double(&mut self, sqe: S) -> Result<(), PushError<S>> {
-        self.note_silence(&sqe);
-        let before = self.sq.local_tail();
-        match self.sq.push_double(sqe) {
-            Ok(()) => {
-                // All places but the one of the request itself.
-                self.silent += u64::from(self.sq.local_tail().wrapping_sub(before) - 1);
-                Ok(())
-            }
-            Err((error, entry)) => Err(PushError { error, entry }),
-        }
+        self.sq.push_double(sqe).map_err(|(error, entry)| PushError { error, entry })
     }
 
     /// Flags for an enter that does not wait: none, unless completions would stay behind.
@@ -136,9 +114,6 @@ impl<S: Submission> Submit<S> {
     /// Forgets the requests that the kernel has not consumed, and lets a polling thread consume those that it was
     /// given.
     pub(crate) fn settle(&mut self) -> io::Result<()> {
-        if self.silent > 0 {
-            self.silent -= self.sq.silent_queued();
-        }
         if !self.is_polled {
             self.sq.discard();
             return Ok(());
@@ -158,12 +133,6 @@ impl<S: Submission> Submit<S> {
             return self.core.enter_until(0, wanted, deadline);
         }
         self.core.enter_until(to_submit, wanted, deadline).inspect(|count| self.consumed(*count))
-    }
-
-    /// Requests that the kernel has consumed, without the silent ones.
-    pub(crate) fn accepted(&self) -> u64 {
-        let silent = if self.silent == 0 { 0 } else { self.silent - self.sq.silent_queued() };
-        self.sq.consumed() - silent
     }
 
     pub(crate) fn dropped(&self) -> u32 {

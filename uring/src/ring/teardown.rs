@@ -13,7 +13,7 @@ use uring_sys::{IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY};
 use super::reap::Reap;
 use super::submit::Submit;
 use crate::codes::Op;
-use crate::entry::{Completion, Sqe, Submission};
+use crate::entry::{Completion, Sqe, SqeFlags, Submission};
 
 /// How long to wait before what is still in flight is cancelled again: a request that was just changing
 /// hands inside the kernel is missed the first time.
@@ -25,9 +25,9 @@ pub(crate) fn teardown<S: Submission, C: Completion>(submit: &mut Submit<S>, rea
     // Nothing can be done about a failure to say it.
     let _ = writeln!(
         io::stderr(),
-        "uring: dropped with {} requests in flight that cannot be waited for ({error}): the ring is leaked, \
+        "uring: dropped with {} in flight that cannot be waited for ({error}): the ring is leaked, \
          and the kernel may still use the memory of these requests",
-        in_flight(submit, reap)
+        if reap.counts { format!("{} requests", reap.in_flight()) } else { "requests".to_owned() }
     );
 }
 
@@ -50,28 +50,78 @@ pub(crate) fn try_teardown<S: Submission, C: Completion>(
 fn quiesce<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) -> io::Result<()> {
     submit.settle()?;
     reap.iter().for_each(drop);
-    while in_flight(submit, reap) > 0 {
+    if reap.counts {
+        count_down(submit, reap)?;
+    } else if submit.sq.consumed() > 0 {
+        drain(submit, reap)?;
+    }
+    submit.core.release_resources();
+    Ok(())
+}
+
+/// Waits for as many completions as there are requests.
+fn count_down<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) -> io::Result<()> {
+    while reap.in_flight() > 0 {
         let mut targets = Targets::of(reap);
         let retry_at = Instant::now() + PATIENCE;
-        while in_flight(submit, reap) > 0 && Instant::now() < retry_at {
+        while reap.in_flight() > 0 && Instant::now() < retry_at {
             if reap.lost {
                 // What is in flight cannot be told from what was lost.
                 return Err(io::Error::from_raw_os_error(libc::EBADR));
             }
             targets.cancel(submit);
-            let to_submit = submit.publish();
-            match submit.enter_until(to_submit, 1, retry_at) {
-                Ok(_) => {}
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => {}
-                    _ => return Err(error),
-                },
-            }
+            enter(submit, retry_at)?;
             reap.iter().for_each(drop);
         }
     }
-    submit.core.release_resources();
     Ok(())
+}
+
+/// Waits for a request that starts when all others have ended (`IOSQE_IO_DRAIN`): how many completions each of them
+/// has, and whether other rings have sent some, does not matter.
+fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) -> io::Result<()> {
+    let mut targets = Targets::of(reap);
+    while targets.cancel(submit) {
+        enter(submit, Instant::now() + PATIENCE)?;
+        reap.iter().for_each(drop);
+    }
+    // Named by an address that nothing else has.
+    let marker = 0u8;
+    let user_data = (&raw const marker).expose_provenance() as u64;
+    let flags = SqeFlags::IO_DRAIN.bits() | submit.core.required_flags();
+    while submit.push_own(Sqe { flags, user_data, ..Sqe::new(Op::NOP) }).is_err() {
+        enter(submit, Instant::now() + PATIENCE)?;
+    }
+    loop {
+        let retry_at = Instant::now() + PATIENCE;
+        while Instant::now() < retry_at {
+            enter(submit, retry_at)?;
+            let end = reap.iter().find(|cqe| cqe.first().user_data == user_data);
+            match end.map(|cqe| cqe.first().result()) {
+                None => {}
+                Some(Ok(_)) => return Ok(()),
+                // A ring with requests that post nothing takes no such marker, and a restricted one perhaps.
+                Some(Err(_)) => return submit.core.await_release(),
+            }
+            if reap.lost {
+                return submit.core.await_release();
+            }
+        }
+        // What comes behind the marker waits for it, so this goes another way, where there is one.
+        let _ = submit.core.cancel_all();
+    }
+}
+
+/// Submits what was pushed and waits for a completion; that there is none is no failure.
+fn enter<S: Submission>(submit: &mut Submit<S>, deadline: Instant) -> io::Result<()> {
+    let to_submit = submit.publish();
+    match submit.enter_until(to_submit, 1, deadline) {
+        Ok(_) => Ok(()),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
+            _ => Err(error),
+        },
+    }
 }
 
 /// What is still to be cancelled in this round.
@@ -90,31 +140,27 @@ impl Targets {
         }
     }
 
-    /// Adds as many requests to cancel as fit.
-    fn cancel(&mut self, submit: &mut Submit<impl Submission>) {
+    /// Adds as many requests to cancel as fit, and tells whether there were any to add.
+    fn cancel(&mut self, submit: &mut Submit<impl Submission>) -> bool {
         let flags = submit.core.required_flags();
         let request = || Sqe { flags, ..Sqe::new(Op::ASYNC_CANCEL) };
         match self {
+            Self::Any { asked: true } => false,
             Self::Any { asked } => {
-                if !*asked {
-                    let op_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
-                    *asked = submit.push_own(Sqe { op_flags, ..request() }).is_ok();
-                }
+                let op_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
+                *asked = submit.push_own(Sqe { op_flags, ..request() }).is_ok();
+                true
             }
             Self::Each(targets) => {
+                let left = !targets.is_empty();
                 while let Some(&addr) = targets.last() {
                     if submit.push_own(Sqe { addr, ..request() }).is_err() {
                         break;
                     }
                     targets.pop();
                 }
+                left
             }
         }
     }
-}
-
-/// Requests whose last completion has not been taken. A request that posts nothing on success counts as ended from
-/// the start.
-pub(super) fn in_flight(submit: &Submit<impl Submission>, reap: &Reap<impl Completion>) -> u64 {
-    submit.accepted().saturating_sub(reap.ended())
 }

@@ -8,7 +8,6 @@ use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FEAT_MIN_TIMEOUT};
 use super::Ring;
 use super::enter::Limits;
 use super::reap::{Completions, Reap};
-use super::teardown::in_flight;
 use crate::entry::{Completion, Submission};
 use crate::error::{Error, Result};
 
@@ -224,7 +223,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
             Some(libc::ETIME) => Ok(Next::Enough),
             // No room for more requests: the completions that are there, or the next one, make some.
             Some(libc::EAGAIN | libc::EBUSY) if self.reap.cq.ready() > 0 => Ok(Next::Enough),
-            Some(libc::EAGAIN | libc::EBUSY) if in_flight(&self.submit, &self.reap) > 0 => {
+            Some(libc::EAGAIN | libc::EBUSY) if self.reap.counts && self.reap.in_flight() > 0 => {
                 self.reap.enters += 1;
                 match self.submit.core.enter_within(0, 1, IORING_ENTER_GETEVENTS, limits) {
                     Ok(_) => Ok(Next::Again),
