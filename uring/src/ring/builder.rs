@@ -32,11 +32,16 @@ use crate::restriction::Restrictions;
 /// let ring: Ring = Ring::builder(64).cq_entries(1024).single_issuer().defer_taskrun().build()?;
 /// # Ok::<(), uring::Error>(())
 /// ```
-#[derive(Clone)]
 #[must_use]
 pub struct Builder<'fd, S: Submission = Sqe, C: Completion = Cqe> {
     request: Request<'fd>,
     entries: PhantomData<fn() -> (S, C)>,
+}
+
+impl<S: Submission, C: Completion> Clone for Builder<'_, S, C> {
+    fn clone(&self) -> Self {
+        Self { request: self.request.clone(), entries: PhantomData }
+    }
 }
 
 impl<S: Submission, C: Completion> fmt::Debug for Builder<'_, S, C> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uring_sys::{
@@ -55,6 +55,8 @@ pub(crate) struct Core {
     pub(super) door_index: AtomicU32,
     /// Whether the first enter enables the ring.
     enables: bool,
+    /// What absolute times are times of.
+    pub(super) clock: AtomicI32,
     restrictions: Option<Restrictions>,
     ledger: Option<Ledger>,
     pub(super) has_buffers: AtomicBool,
@@ -91,6 +93,7 @@ impl Core {
             door_index: AtomicU32::new(0),
             // Who asked for a disabled ring enables it; the rest of them is disabled for our own ends.
             enables: params.flags & !request.flags & IORING_SETUP_R_DISABLED != 0,
+            clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
             restrictions: request.restrictions.clone(),
             ledger: None,
             has_buffers: AtomicBool::new(false),

@@ -104,6 +104,15 @@ impl Core {
         })
     }
 
+    /// The time of the ring's clock.
+    fn now(&self) -> Duration {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` outlives the call. The kernel has taken this clock for the ring, so it has it, and its time is
+        // not negative.
+        unsafe { libc::clock_gettime(self.clock.load(Ordering::Relaxed), &raw mut now) };
+        Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec as u32)
+    }
+
     /// Linux 5.10 has no timed enter: what is ready is let in, then the descriptor is polled.
     fn enter_then_poll(
         &self,
@@ -132,14 +141,24 @@ pub(crate) struct Limits<'a> {
     pub(crate) deadline: Option<Instant>,
     /// A time of the ring's clock.
     pub(crate) time: Option<Duration>,
-    /// Microseconds after which one completion is enough.
+    /// Microseconds after which one completion is enough, and when they are over.
     pub(crate) minimum: u32,
+    pub(crate) minimum_over: Option<Instant>,
     pub(crate) sigmask: Option<&'a libc::sigset_t>,
 }
 
 impl Limits<'_> {
     fn are_none(&self) -> bool {
         self.deadline.is_none() && self.time.is_none() && self.minimum == 0 && self.sigmask.is_none()
+    }
+
+    /// Whether the wait has come to its end, with `ready` completions there: with some, the kernel does not say so
+    /// itself.
+    pub(crate) fn are_reached(&self, ready: u32, core: &Core) -> bool {
+        let is_past = |instant: Option<Instant>| instant.is_some_and(|instant| Instant::now() >= instant);
+        is_past(self.deadline)
+            || (ready > 0 && (is_past(self.minimum_over) || self.sigmask.is_some()))
+            || self.time.is_some_and(|time| core.now() >= time)
     }
 }
 

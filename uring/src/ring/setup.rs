@@ -269,6 +269,9 @@ impl Request<'_> {
     /// Says what forbids the ring, as far as the system tells.
     fn hint(&self, error: &io::Error, flags: u32) -> String {
         match error.raw_os_error() {
+            Some(libc::EBADF | libc::EINVAL) if self.wq.is_some() => {
+                "`attach_wq`: that is no ring, or none with the same kind of thread".into()
+            }
             Some(libc::EINVAL) if flags != 0 => {
                 let asked = SetupFlags::from_bits_retain(flags);
                 match query() {
@@ -283,7 +286,6 @@ impl Request<'_> {
                     }
                 }
             }
-            Some(libc::EBADF | libc::EINVAL) if self.wq.is_some() => "`attach_wq`: that is no ring".into(),
             Some(libc::EPERM)
                 if self.flags & IORING_SETUP_SQ_AFF != 0 && disabled().as_deref() == Some("0") =>
             {

@@ -84,7 +84,8 @@ impl Wait {
             ));
         }
         let minimum = u32::try_from(self.minimum.as_micros()).unwrap_or(u32::MAX);
-        Ok(Limits { deadline, time, minimum, sigmask: self.sigmask.as_ref() })
+        let minimum_over = if minimum == 0 { None } else { Instant::now().checked_add(self.minimum) };
+        Ok(Limits { deadline, time, minimum, minimum_over, sigmask: self.sigmask.as_ref() })
     }
 }
 
@@ -184,7 +185,8 @@ impl<S: Submission, C: Completion> Ring<S, C> {
                 }
                 return Err(self.reap.lost_completions());
             }
-            let missing = if enough { 0 } else { wanted };
+            // A signal that comes after entries were consumed is not told, so with a mask they go first.
+            let missing = if enough || (to_submit > 0 && limits.sigmask.is_some()) { 0 } else { wanted };
             self.reap.enters += 1;
             let entered = if missing > 0 {
                 self.submit.core.enter_within(to_submit, missing, self.reap.wait_flags, limits)
@@ -193,7 +195,12 @@ impl<S: Submission, C: Completion> Ring<S, C> {
             };
             match entered {
                 Ok(0) if enough => break,
-                Ok(consumed) => self.submit.consumed(consumed),
+                Ok(consumed) => {
+                    self.submit.consumed(consumed);
+                    if consumed == to_submit && limits.are_reached(self.reap.cq.ready(), &self.submit.core) {
+                        break;
+                    }
+                }
                 Err(error) => {
                     if let Next::Enough = self.recover(error, limits)? {
                         break;
@@ -260,13 +267,15 @@ pub(super) fn wait_apart<'a, C: Completion>(
             return Err(reap.lost_completions());
         }
         reap.enters += 1;
-        if let Err(error) = reap.core.enter_within(0, wanted, reap.wait_flags, &limits) {
-            match error.raw_os_error() {
+        match reap.core.enter_within(0, wanted, reap.wait_flags, &limits) {
+            Ok(_) if limits.are_reached(reap.cq.ready(), &reap.core) => break,
+            Ok(_) => {}
+            Err(error) => match error.raw_os_error() {
                 Some(libc::EINTR) if limits.sigmask.is_none() => {}
                 Some(libc::EAGAIN | libc::EBUSY) => {}
                 Some(libc::ETIME) => break,
                 _ => return Err(reap.error(error)),
-            }
+            },
         }
     }
     Ok(reap.iter())

@@ -1,0 +1,119 @@
+//! The end of a ring: the kernel has no memory of the caller's afterwards.
+
+use std::io::{Read as _, Write as _};
+
+use tests::late::Disk;
+use tests::{files::AlignedBuf, in_child, or_skip};
+use uring::op::ring::Nop;
+use uring::op::rw::Read;
+use uring::{Ring, SqeFlags};
+
+use crate::common::{nops, pipe, read, ring, take};
+
+/// Drops a ring with a read of a slow disk in flight, and looks whether its memory is left alone from then on.
+fn drop_during_a_read(prepare: impl FnOnce(&mut Ring)) {
+    let disk = or_skip!(Disk::new(4096));
+    let file = disk.open();
+    let mut block = AlignedBuf::new(4096);
+    let mut ring = ring(8);
+    prepare(&mut ring);
+    let request = unsafe { Read::new(&file, block.as_mut_ptr(), 4096, 0) };
+    ring.push(request.user_data(1)).unwrap();
+    ring.submit().unwrap();
+    drop(ring);
+    block.fill(0xee);
+    std::thread::sleep(4 * tests::late::DELAY);
+    assert!(block.iter().all(|byte| *byte == 0xee), "the kernel wrote after the end");
+}
+
+#[test]
+fn a_drop_waits_for_a_read_of_a_disk() {
+    drop_during_a_read(|_| {});
+}
+
+#[test]
+fn a_drop_waits_though_silent_requests_have_failed() {
+    // The failed one completes after all, so that there are as many completions as requests.
+    drop_during_a_read(|ring| {
+        let nop = Nop::new().flags(SqeFlags::CQE_SKIP_SUCCESS).into();
+        let mut nop: uring::Sqe = nop;
+        unsafe { nop.as_raw_mut().opcode = 255 };
+        ring.push(nop).unwrap();
+        let taken = take(ring, 1);
+        assert_eq!(taken, [(0, Err(libc::EINVAL))]);
+    });
+}
+
+#[test]
+fn a_drop_waits_though_silent_requests_have_succeeded() {
+    drop_during_a_read(|ring| {
+        for _ in 0..5 {
+            ring.push(Nop::new().flags(SqeFlags::CQE_SKIP_SUCCESS)).unwrap();
+        }
+        ring.submit().unwrap();
+    });
+}
+
+#[test]
+fn a_drop_cancels_what_waits() {
+    let (mut reader, mut writer) = pipe();
+    let mut bytes = [[0]; 6];
+    let mut ring = ring(8);
+    for (name, byte) in bytes.iter_mut().enumerate() {
+        read(&mut ring, byte, &reader, name as u64);
+    }
+    ring.submit().unwrap();
+    ring.close().unwrap();
+    writer.write_all(b"x").unwrap();
+    let mut left = [0];
+    reader.read_exact(&mut left).unwrap();
+    assert_eq!((bytes, &left), ([[0]; 6], b"x"));
+}
+
+#[test]
+fn a_drop_forgets_what_was_not_submitted() {
+    let (mut reader, mut writer) = pipe();
+    writer.write_all(b"x").unwrap();
+    let mut byte = [0];
+    for polled in [false, true] {
+        let mut ring: Ring = match polled {
+            false => ring(8),
+            true => Ring::builder(8).sqpoll(std::time::Duration::from_millis(10)).build().unwrap(),
+        };
+        nops(&mut ring, 0, 3);
+        assert_eq!(take(&mut ring, 3).len(), 3);
+        read(&mut ring, &mut byte, &reader, 1);
+        drop(ring);
+    }
+    let mut left = [0];
+    reader.read_exact(&mut left).unwrap();
+    assert_eq!((byte, &left), ([0], b"x"));
+}
+
+#[test]
+fn a_full_queue_of_completions_does_not_keep_a_ring() {
+    let mut ring: Ring = Ring::builder(8).cq_entries(8).build().unwrap();
+    for _ in 0..4 {
+        nops(&mut ring, 0, 8);
+        ring.submit().unwrap();
+    }
+    nops(&mut ring, 0, 8);
+    ring.close().unwrap();
+}
+
+#[test]
+fn a_child_of_a_fork_neither_submits_nor_takes() {
+    in_child!(|| {
+        let mut ring = ring(4);
+        nops(&mut ring, 0, 2);
+        ring.submit().unwrap();
+        let said = tests::fork::ask(|| {
+            let push = ring.push(Nop::new()).map_err(|refused| refused.error);
+            let submit = ring.submit();
+            let wait = ring.wait(1).map(Iterator::count);
+            let taken = ring.next_completion().is_some();
+            format!("{push:?} {submit:?} {wait:?} {taken}")
+        });
+        assert_eq!(said, "Err(Forked) Err(Forked) Err(Forked) false");
+    });
+}
