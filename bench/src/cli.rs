@@ -151,6 +151,12 @@ pub(crate) struct CompareOptions {
     #[arg(long, short, value_name = "N", value_delimiter = ',', default_value = "1,32", value_parser = depth)]
     pub(crate) depth: Vec<usize>,
 
+    #[command(flatten)]
+    pub(crate) slices: SliceOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SliceOptions {
     /// Rounds; each runs every peer for one slice, in random order
     #[arg(long, default_value_t = 41, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
@@ -162,6 +168,12 @@ pub(crate) struct CompareOptions {
     /// Where to make the file
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) dir: Option<PathBuf>,
+}
+
+impl SliceOptions {
+    pub(crate) fn slice(&self) -> Duration {
+        Duration::from_millis(self.slice)
+    }
 }
 
 /// Parses a number of bytes: `4096`, `4k`, `256MiB`, `1G`.

@@ -10,7 +10,6 @@ pub(crate) mod peer;
 pub(crate) mod slices;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use aio::AioContext;
 use uring::URingContext;
@@ -25,7 +24,7 @@ use crate::report::{Host, table};
 use crate::target::Target;
 
 pub(crate) fn run(options: &CompareOptions) -> anyhow::Result<ExitCode> {
-    let target = micro::hot_file(options.dir.as_deref())?;
+    let target = micro::hot_file(options.slices.dir.as_deref())?;
     let mut notes = Vec::new();
     let mut rows = table::plain(&slices::HEADER);
     for (index, &depth) in options.depth.iter().enumerate() {
@@ -33,16 +32,15 @@ pub(crate) fn run(options: &CompareOptions) -> anyhow::Result<ExitCode> {
             rows.add_row([""; slices::HEADER.len()]);
         }
         let mut peers = peers(&target, depth, &mut notes)?;
-        let slice = Duration::from_millis(options.slice);
-        let series = slices::alternate(&mut peers, options.rounds, slice, clock::thread_cpu)?;
+        let series = slices::alternate(&mut peers, &options.slices, clock::thread_cpu)?;
         slices::add_rows(&mut rows, depth, &series);
     }
     table::align(&mut rows, 2);
     println!(
         "Random reads of 4 KiB from 1 MiB in the page cache ({}); {} rounds, slices of {} ms; Linux {}\n",
         target.file_system,
-        options.rounds,
-        options.slice,
+        options.slices.rounds,
+        options.slices.slice,
         Host::here().kernel,
     );
     println!("{}", rows.trim_fmt());
@@ -83,7 +81,7 @@ fn peers<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::slices::alternate;
+    use crate::cli::SliceOptions;
 
     #[test]
     fn every_peer_has_one_figure_a_round() {
@@ -93,7 +91,8 @@ mod tests {
             Box::new(Sync::new("pread", file, 2, target.size).unwrap()),
             Box::new(Context::new("AioContext", AioContext::new(2).unwrap(), file, 2, target.size).unwrap()),
         ];
-        let series = alternate(&mut peers, 3, Duration::from_millis(1), clock::thread_cpu).unwrap();
+        let options = SliceOptions { rounds: 3, slice: 1, dir: None };
+        let series = slices::alternate(&mut peers, &options, clock::thread_cpu).unwrap();
         assert!(series.iter().all(|series| series.nanos.len() == 3));
     }
 }

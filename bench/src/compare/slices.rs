@@ -5,6 +5,7 @@ use std::time::Duration;
 use comfy_table::Table;
 
 use super::peer::Peer;
+use crate::cli::SliceOptions;
 use crate::random::Random;
 use crate::report::table;
 
@@ -40,17 +41,16 @@ pub(crate) fn add_rows(rows: &mut Table, depth: usize, series: &[Series]) {
 /// Gives each peer one slice a round.
 pub(crate) fn alternate(
     peers: &mut [Box<dyn Peer + '_>],
-    rounds: u32,
-    slice: Duration,
+    options: &SliceOptions,
     clock: Clock,
 ) -> anyhow::Result<Vec<Series>> {
-    let batches = calibrate(peers[0].as_mut(), slice, clock)?;
+    let batches = calibrate(peers[0].as_mut(), options.slice(), clock)?;
     let mut series: Vec<_> =
         peers.iter().map(|peer| Series { name: peer.name(), nanos: Vec::new() }).collect();
     let mut order: Vec<_> = (0..peers.len()).collect();
-    let mut random = Random::new(u64::from(std::process::id()));
+    let mut random = Random::new(u64::from(std::process::id()) ^ clock().as_nanos() as u64);
     // The first round warms up caches and branch predictors, and is nobody's.
-    for round in 0..=rounds {
+    for round in 0..=options.rounds {
         random.shuffle(&mut order);
         for &index in &order {
             let nanos = slice_nanos(peers[index].as_mut(), batches, clock)?;
@@ -77,6 +77,7 @@ fn calibrate(peer: &mut dyn Peer, slice: Duration, clock: Clock) -> anyhow::Resu
 
 /// Runs one slice; returns the CPU time of one operation.
 fn slice_nanos(peer: &mut dyn Peer, batches: u64, clock: Clock) -> anyhow::Result<f64> {
+    peer.renew()?;
     let start = clock();
     peer.run(batches)?;
     let spent = clock().saturating_sub(start);

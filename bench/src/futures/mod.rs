@@ -8,7 +8,6 @@ mod peers;
 mod tasks;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use engine::BackendKind;
 
@@ -22,7 +21,7 @@ use crate::report::{Host, table};
 use crate::target::Target;
 
 pub(crate) fn run(options: &CompareOptions) -> anyhow::Result<ExitCode> {
-    let target = micro::hot_file(options.dir.as_deref())?;
+    let target = micro::hot_file(options.slices.dir.as_deref())?;
     let mut notes = Vec::new();
     let mut rows = table::plain(&slices::HEADER);
     for (index, &depth) in options.depth.iter().enumerate() {
@@ -31,8 +30,7 @@ pub(crate) fn run(options: &CompareOptions) -> anyhow::Result<ExitCode> {
         }
         notes.clear();
         let mut peers = peers(&target, depth, &mut notes)?;
-        let slice = Duration::from_millis(options.slice);
-        let series = slices::alternate(&mut peers, options.rounds, slice, clock::process_cpu)?;
+        let series = slices::alternate(&mut peers, &options.slices, clock::process_cpu)?;
         slices::add_rows(&mut rows, depth, &series);
     }
     table::align(&mut rows, 2);
@@ -40,8 +38,8 @@ pub(crate) fn run(options: &CompareOptions) -> anyhow::Result<ExitCode> {
         "Random reads of 4 KiB from 1 MiB in the page cache ({}), one after the other in each of `depth` tasks, on one \
          thread; {} rounds, slices of {} ms; Linux {}\n",
         target.file_system,
-        options.rounds,
-        options.slice,
+        options.slices.rounds,
+        options.slices.slice,
         Host::here().kernel,
     );
     println!("{}", rows.trim_fmt());
