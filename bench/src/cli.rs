@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
 use crate::case::{EngineKind, Mode, Op};
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Micro(MicroOptions),
     /// Compare AioContext with libaio (loaded at run time), in alternating slices of one process
     Compare(CompareOptions),
+    /// Compare URingContext with liburing, io-uring and rustix in the same manner (needs --features peers)
+    Rings(RingsOptions),
     /// Compare the engine's futures with other ways for a task to read a file, in the same manner
     Futures(CompareOptions),
 }
@@ -137,7 +140,8 @@ pub(crate) enum MicroEngine {
 }
 
 /// What `micro` does again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum MicroOp {
     /// Nothing (io_uring only)
     Nop,
@@ -153,6 +157,42 @@ pub(crate) struct CompareOptions {
 
     #[command(flatten)]
     pub(crate) slices: SliceOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RingsOptions {
+    /// Operations (list)
+    #[arg(long, short, value_enum, value_delimiter = ',', default_value = "nop,read")]
+    pub(crate) op: Vec<MicroOp>,
+
+    /// Operations queued and waited for together (list; default: 1, 8 and 32 that do nothing, 1 and 32 reads)
+    #[arg(long, short, value_name = "N", value_delimiter = ',', value_parser = depth)]
+    pub(crate) batch: Vec<usize>,
+
+    /// Ways to make the ring (list)
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "plain,best")]
+    pub(crate) flags: Vec<RingFlags>,
+
+    /// Runs; each has all the rounds and comes to one ratio
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+
+    #[command(flatten)]
+    pub(crate) slices: SliceOptions,
+
+    /// Print JSON instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a ring is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RingFlags {
+    /// As the library does unless told otherwise
+    Plain,
+    /// For one thread, with deferred work, registered ring and registered file
+    Best,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +213,26 @@ pub(crate) struct SliceOptions {
 impl SliceOptions {
     pub(crate) fn slice(&self) -> Duration {
         Duration::from_millis(self.slice)
+    }
+}
+
+#[cfg(feature = "peers")]
+impl MicroOp {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nop => "nop",
+            Self::Read => "read",
+        }
+    }
+}
+
+#[cfg(feature = "peers")]
+impl RingFlags {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Best => "best",
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Without an argument it makes a file, reads and writes it each way and prints a table. Its other faces are
 //! `probe` (what this kernel offers), `micro` (a loop for instruction counters), `compare` (AIO against
-//! libaio, slice by slice) and `futures` (the engine on Tokio beside other futures).
+//! libaio, slice by slice), `rings` (io_uring against other libraries' rings) and `futures` (the engine on Tokio beside other futures).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("this program measures interfaces of Linux");
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Some(Command::Probe(options)) => probe::run(&options),
         Some(Command::Micro(options)) => micro::run(&options),
         Some(Command::Compare(options)) => compare::run(&options),
+        Some(Command::Rings(options)) => compare::rings(&options),
         Some(Command::Futures(options)) => futures::run(&options),
     };
     match outcome {

@@ -92,17 +92,17 @@ pub(crate) fn hot_file(directory: Option<&Path>) -> anyhow::Result<Target> {
     Ok(target)
 }
 
-fn ring(batch: usize, defer: bool) -> Result<URingContext, uring::Error> {
+pub(crate) fn ring(batch: usize, defer: bool) -> Result<URingContext, uring::Error> {
     let builder = URingContext::builder(batch);
     if defer { builder.defer_taskrun().build() } else { builder.build() }
 }
 
-fn whole_ring(batch: usize, defer: bool) -> Result<Ring, uring::Error> {
+pub(crate) fn whole_ring(batch: usize, defer: bool) -> Result<Ring, uring::Error> {
     let builder = Ring::builder(batch);
     if defer { builder.single_issuer().defer_taskrun().build() } else { builder.build() }
 }
 
-fn ring_nops(ring: &mut Ring, batch: usize, rounds: u64) -> anyhow::Result<()> {
+pub(crate) fn ring_nops(ring: &mut Ring, batch: usize, rounds: u64) -> anyhow::Result<()> {
     for _ in 0..rounds {
         for index in 0..batch {
             ring.push(Nop::new().user_data(index as u64))?;
@@ -116,7 +116,7 @@ fn ring_nops(ring: &mut Ring, batch: usize, rounds: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn nops(ring: &mut URingContext, batch: usize, rounds: u64) -> anyhow::Result<()> {
+pub(crate) fn nops(ring: &mut URingContext, batch: usize, rounds: u64) -> anyhow::Result<()> {
     for _ in 0..rounds {
         for index in 0..batch {
             ring.add_nop(index as u64)?;
@@ -208,8 +208,9 @@ pub(crate) struct Reads {
     draw: Draw,
 }
 
-/// Where a batch's reads go and come from; copied into a loop, to stay in registers.
+/// Where a batch's reads go and come from; copied into a loop, to stay in registers. A loop in C knows the fields.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Draw {
     random: Random,
     /// The file has a power of two of blocks, so that a mask draws one.

@@ -2,6 +2,7 @@
 
 /// Marsaglia's xorshift generator with a period of 2⁶⁴ − 1.
 #[derive(Clone, Debug)]
+#[repr(transparent)]
 pub(crate) struct Random(u64);
 
 impl Random {

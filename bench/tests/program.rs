@@ -109,6 +109,28 @@ fn a_users_file_is_only_read_until_writing_is_allowed() {
     assert_ne!(std::fs::read(file.path()).unwrap(), content);
 }
 
+#[cfg(not(feature = "peers"))]
+#[test]
+fn rings_without_their_peers_say_what_to_build() {
+    let output = bench(&["rings"]).output().unwrap();
+    assert!(!output.status.success() && stderr(&output).contains("--features peers"), "{}", stderr(&output));
+}
+
+#[cfg(feature = "peers")]
+#[test]
+fn rings_are_compared_with_liburing_in_each_scenario() {
+    let output =
+        bench(&["rings", "--runs", "1", "--rounds", "1", "--slice", "1", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let scenarios = document["scenarios"].as_array().unwrap();
+    assert_eq!(scenarios.len() + document["notes"].as_array().unwrap().len(), 10);
+    for scenario in scenarios {
+        assert_eq!(scenario["rings"][0]["name"], "liburing");
+        assert_eq!(scenario["rings"][0]["ratio"]["median"], 1.0);
+    }
+}
+
 #[test]
 fn a_probe_names_the_alignment_of_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();

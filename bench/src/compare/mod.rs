@@ -7,6 +7,8 @@
 
 mod libaio;
 pub(crate) mod peer;
+#[cfg(feature = "peers")]
+mod rings;
 pub(crate) mod slices;
 
 use std::process::ExitCode;
@@ -17,7 +19,7 @@ use uring::URingContext;
 use self::libaio::Libaio;
 use self::peer::{Context, Peer, Sync};
 use crate::case::Mode;
-use crate::cli::CompareOptions;
+use crate::cli::{CompareOptions, RingsOptions};
 use crate::clock;
 use crate::micro;
 use crate::report::{Host, table};
@@ -52,6 +54,19 @@ pub(crate) fn run(options: &CompareOptions) -> anyhow::Result<ExitCode> {
         println!("{note}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Compares rings, where the others have been compiled in.
+pub(crate) fn rings(options: &RingsOptions) -> anyhow::Result<ExitCode> {
+    #[cfg(feature = "peers")]
+    return rings::run(options);
+    #[cfg(not(feature = "peers"))]
+    {
+        let _ = options;
+        anyhow::bail!(
+            "liburing and the others are not compiled in: cargo run --release -p bench --features peers -- rings"
+        )
+    }
 }
 
 /// All that can be had here, the baseline first and again as the control.

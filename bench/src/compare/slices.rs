@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use comfy_table::Table;
+use serde::Serialize;
 
 use super::peer::Peer;
 use crate::cli::SliceOptions;
@@ -77,31 +79,31 @@ fn calibrate(peer: &mut dyn Peer, slice: Duration, clock: Clock) -> anyhow::Resu
 
 /// Runs one slice; returns the CPU time of one operation.
 fn slice_nanos(peer: &mut dyn Peer, batches: u64, clock: Clock) -> anyhow::Result<f64> {
-    peer.renew()?;
+    peer.renew().with_context(|| peer.name())?;
     let start = clock();
-    peer.run(batches)?;
+    peer.run(batches).with_context(|| peer.name())?;
     let spent = clock().saturating_sub(start);
     Ok(spent.as_nanos() as f64 / (batches * peer.batch() as u64) as f64)
 }
 
 impl Series {
     /// This peer's time by the baseline's, round by round.
-    fn ratios(&self, baseline: &Self) -> Vec<f64> {
+    pub(crate) fn ratios(&self, baseline: &Self) -> Vec<f64> {
         self.nanos.iter().zip(&baseline.nanos).map(|(own, base)| own / base).collect()
     }
 }
 
 /// What a list of figures comes to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    min: f64,
-    median: f64,
-    max: f64,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
     /// Of at least one figure.
-    fn of(mut figures: Vec<f64>) -> Self {
+    pub(crate) fn of(mut figures: Vec<f64>) -> Self {
         figures.sort_by(f64::total_cmp);
         let middle = figures.len() / 2;
         let median = if figures.len() % 2 == 1 {
