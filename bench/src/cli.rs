@@ -344,7 +344,7 @@ mod tests {
         let Some(Command::Micro(options)) = Cli::try_parse_from(line).unwrap().command else {
             panic!("not micro");
         };
-        assert_eq!((options.engine, options.op), (EngineKind::Uring, MicroOp::Nop));
+        assert_eq!((options.engine, options.op), (MicroEngine::Uring, MicroOp::Nop));
         assert_eq!((options.batch, options.ops, options.defer), (32, 12800, true));
     }
 }

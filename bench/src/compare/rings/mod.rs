@@ -3,9 +3,9 @@
 //! As in [`compare`](super), with two differences. Each slice has a ring of its own; and the whole is run
 //! several times, each of which comes to one ratio for each peer, the median of its rounds.
 
-mod context;
 mod io_uring;
 mod liburing;
+mod ours;
 mod report;
 mod ring;
 mod rustix;
@@ -14,10 +14,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
+use uring::{Ring, URingContext};
 
-use self::context::Context;
 use self::io_uring::IoUringCrate;
 use self::liburing::Liburing;
+use self::ours::Ours;
 use self::report::{Report, Scenario};
 use self::ring::{Fresh, Setup};
 use self::rustix::RustixRing;
@@ -34,7 +35,8 @@ fn peers<'a>(setup: Setup<'a>) -> Vec<Box<dyn Peer + 'a>> {
     vec![
         Fresh::<Liburing>::boxed("liburing", setup),
         Fresh::<Liburing>::boxed("liburing again (control)", setup),
-        Fresh::<Context<'_>>::boxed("URingContext", setup),
+        Fresh::<Ours<'_, Ring>>::boxed("Ring", setup),
+        Fresh::<Ours<'_, URingContext>>::boxed("URingContext", setup),
         Fresh::<IoUringCrate>::boxed("io-uring", setup),
         Fresh::<RustixRing>::boxed("rustix", setup),
     ]
@@ -153,7 +155,8 @@ mod tests {
         for flags in [RingFlags::Plain, RingFlags::Best] {
             let setup = Setup { op: MicroOp::Read, batch: 5, flags, file, size: target.size };
             check::<Liburing>(setup);
-            check::<Context<'_>>(setup);
+            check::<Ours<'_, Ring>>(setup);
+            check::<Ours<'_, URingContext>>(setup);
             check::<IoUringCrate>(setup);
             check::<RustixRing>(setup);
         }

@@ -160,7 +160,7 @@ impl Report {
         );
         text.push_str(
             "\nratio: CPU time of the thread to that of liburing in the same round, the median of a run's rounds; median,\n\
-             min and max of runs. URingContext registers its ring in any case, and asks for no index array. best: for\n\
+             min and max of runs. Ring and URingContext register their ring in any case, and ask for no index array. best: for\n\
              one thread, with deferred work, registered ring and registered file.",
         );
         if self.file_system == "tmpfs" {
