@@ -155,7 +155,7 @@ mod tests {
         for flags in [RingFlags::Plain, RingFlags::Best] {
             let setup = Setup { op: MicroOp::Read, batch: 5, flags, file, size: target.size };
             check::<Liburing>(setup);
-            check::<Ours<'_, Ring>>(setup);
+            check::<Ours<'_, uring::Ring>>(setup);
             check::<Ours<'_, URingContext>>(setup);
             check::<IoUringCrate>(setup);
             check::<RustixRing>(setup);
