@@ -148,19 +148,22 @@ impl<'a, T: Operation, B: Backend> Completions<'a, T, B> {
     }
 
     /// Ends the iteration with everything on its way: whoever sleeps on the descriptor next is to be woken for what was
-    /// continued, too.
+    /// continued, too, and for what had no room for that until others were taken.
     fn submit_continued(engine: &mut Engine<T, B>) -> Further {
-        if !mem::take(&mut engine.continued) {
-            return Further::Nothing;
-        }
-        match engine.backend.submit() {
-            Ok(()) => Further::More,
-            Err(error) => {
-                engine.failed = Some(error.into());
-                engine.attention = true;
-                Further::Nothing
+        let attended = if engine.stalled.is_empty() { Ok(()) } else { engine.attend() };
+        let submitted = attended.and_then(|()| {
+            if mem::take(&mut engine.continued) {
+                engine.backend.submit()?;
+                return Ok(Further::More);
             }
-        }
+            // Some were not to be continued any more.
+            Ok(if engine.held.is_empty() { Further::Nothing } else { Further::More })
+        });
+        submitted.unwrap_or_else(|error| {
+            engine.failed = Some(error);
+            engine.attention = true;
+            Further::Nothing
+        })
     }
 }
 

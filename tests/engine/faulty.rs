@@ -15,6 +15,8 @@ pub(crate) enum Fate {
     Shorten(usize),
     /// It is not made at all, and completes with this errno.
     Fail(i32),
+    /// It is not taken, as where there is no room for it.
+    Refuse,
 }
 
 /// Passes requests on to another back end, changed as a closure decides for each.
@@ -48,6 +50,7 @@ unsafe impl<B: Backend, F: FnMut(&Request<'_>) -> Fate> Backend for Faulty<B, F>
                 self.failed.push_back((user_data, Err(io::Error::from_raw_os_error(errno))));
                 Ok(())
             }
+            Fate::Refuse => Err(Error::Full),
         }
     }
 

@@ -165,6 +165,20 @@ fn a_sleeper_is_woken_for_what_was_continued(case: &Case) {
     });
 }
 
+/// What had no room at first is tried again before anybody sleeps.
+fn the_descriptor_tells_of_what_had_to_wait_for_room(case: &Case) {
+    let file = TempFile::new(4096);
+    with_inner!(case, 4, |inner| {
+        // An engine that has no room submits and tries once more.
+        let mut fates = [Fate::Shorten(10), Fate::Refuse, Fate::Refuse].into_iter();
+        let decide = move |_: &engine::Request<'_>| fates.next().unwrap_or(Fate::Pass);
+        let mut engine: Engine<Anything, _> =
+            Engine::with_backend(Faulty::new(inner, decide), &Options::new(4)).unwrap();
+        engine.add(Read::new(shared(&file), vec![0; 100], 0).into()).unwrap();
+        take_by_descriptor(&mut engine, 1);
+    });
+}
+
 /// What a bounced operation has to do next is under way when `completions` has nothing more.
 fn the_descriptor_tells_of_what_is_bounced(case: &Case) {
     let file = TempFile::new(10_001);
@@ -232,6 +246,7 @@ on_each!(
     a_wait_does_not_wait_for_what_helpers_have_done_already,
     helpers_and_waits_meet_at_any_moment,
     a_sleeper_is_woken_for_what_was_continued,
+    the_descriptor_tells_of_what_had_to_wait_for_room,
     the_descriptor_tells_of_what_is_bounced,
     helpers_work_while_every_place_is_taken_and_cancelled,
     helpers_mix_with_everything_else,
