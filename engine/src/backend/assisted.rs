@@ -136,8 +136,9 @@ unsafe impl<B: Backend> Backend for Assisted<B> {
 
     #[inline(always)]
     unsafe fn add_usual(&mut self, operation: &mut impl Operation, user_data: u64) -> bool {
+        // Where threads have buffered transfers, it takes a look at the file to tell who is to have a request.
         // SAFETY: this fn's contract.
-        unsafe { self.main.add_usual(operation, user_data) }
+        !self.buffered && unsafe { self.main.add_usual(operation, user_data) }
     }
 
     fn submit(&mut self) -> Result<(), Error> {
@@ -230,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::backend::Uring;
-    use crate::operation::{Operation, WriteZeroes};
+    use crate::operation::{Operation, Read, WriteZeroes};
 
     #[test]
     fn the_descriptor_tells_of_everything_that_the_threads_do_after_one_submit() {
@@ -265,5 +266,19 @@ mod tests {
                 assert_eq!(unsafe { libc::poll(&raw mut poll, 1, 10_000) }, 1, "{done} were told of");
             }
         }
+    }
+
+    #[test]
+    fn what_is_offloaded_goes_to_threads_whichever_way_it_is_added() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let mut read = Read::new(file, vec![0; 16], 0);
+        let Ok(ring) = Uring::new(8) else { return };
+        let mut assisted = Assisted::new(ring).offload_buffered(1);
+        // SAFETY: the operation is dropped after the back end, which is made after it.
+        if !unsafe { assisted.add_usual(&mut read, 1) } {
+            // SAFETY: as above.
+            unsafe { assisted.add(read.request(), 1) }.unwrap();
+        }
+        assert_eq!(assisted.helping, 1);
     }
 }
