@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use engine::operation::{Operations, Poll, Read};
@@ -63,6 +63,42 @@ fn polls_end_when_they_are_cancelled(case: &Case) {
         assert_eq!(results, vec![Err(libc::ECANCELED); depth]);
         assert_eq!(engine.in_flight(), 0);
     }
+}
+
+/// A terminal cannot be told not to wait: of two reads that it wakes, one finds nothing.
+fn a_read_of_a_terminal_is_cancelled_after_another_one_took_what_came(case: &Case) {
+    if case.is_aio() {
+        // There it keeps the submit from returning.
+        return;
+    }
+    let (master, terminal) = pseudo_terminal();
+    let terminal = Arc::new(terminal);
+    for _ in 0..10 {
+        let mut engine: Engine<Anything> = case.engine(4);
+        let ids: Vec<Id> =
+            (0..2).map(|_| engine.add(Read::new(terminal.clone(), vec![0; 16], 0).into()).unwrap()).collect();
+        engine.submit().unwrap();
+        (&master).write_all(b"line\n").unwrap();
+        let first = one(&mut engine);
+        assert_eq!((plain(first.result), first.transferred), (Ok(5), 5));
+        let left = ids.into_iter().find(|id| *id != first.id).unwrap();
+        engine.cancel(left).unwrap();
+        let done = one(&mut engine);
+        assert_eq!((done.id, plain(done.result)), (left, Err(libc::ECANCELED)));
+    }
+}
+
+/// The master, and the terminal in its canonical mode without echo.
+fn pseudo_terminal() -> (File, File) {
+    let (mut master, mut terminal) = (-1, -1);
+    let (none, size) = (std::ptr::null_mut(), std::ptr::null());
+    assert_eq!(unsafe { libc::openpty(&raw mut master, &raw mut terminal, none, std::ptr::null(), size) }, 0);
+    let (master, terminal) = unsafe { (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(terminal)) };
+    let mut modes: libc::termios = unsafe { std::mem::zeroed() };
+    assert_eq!(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &raw mut modes) }, 0);
+    modes.c_lflag &= !libc::ECHO;
+    assert_eq!(unsafe { libc::tcsetattr(terminal.as_raw_fd(), libc::TCSANOW, &raw const modes) }, 0);
+    (master.into(), terminal.into())
 }
 
 fn one_of_several_is_cancelled(case: &Case) {
@@ -155,5 +191,6 @@ on_each!(
     one_of_several_is_cancelled,
     a_read_that_has_not_been_submitted_ends_once_however_it_is_cancelled,
     a_read_of_a_pipe_is_cancelled_where_it_is_asynchronous,
+    a_read_of_a_terminal_is_cancelled_after_another_one_took_what_came,
     a_read_that_the_disk_has_is_not_cancelled_but_completes,
 );

@@ -3,6 +3,7 @@
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libc::{c_int, c_short, iovec};
 use uring::RwFlags;
@@ -103,6 +104,14 @@ impl Job {
             Call::Poll { .. } => Outcome::Wait(self),
             Call::Transfer { read, iovecs, offset, flags } => {
                 let asked = flags & libc::RWF_NOWAIT != 0;
+                if self.polled && *read {
+                    // What one was told of, another may have taken; they look once more, one after the other.
+                    let _turn = turn(self.fd);
+                    if !is_readable(self.fd) {
+                        return Outcome::Wait(self);
+                    }
+                    return Outcome::Done(transfer(*read, self.fd, iovecs, *offset, *flags));
+                }
                 if asked || self.polled || !waits(self.fd) {
                     return Outcome::Done(transfer(*read, self.fd, iovecs, *offset, *flags));
                 }
@@ -143,6 +152,20 @@ fn waits(fd: RawFd) -> bool {
         Ok(stat) => !matches!(stat.st_mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFBLK | libc::S_IFDIR),
         Err(_) => false,
     }
+}
+
+/// Waits until no other thread of this process reads from the same stream without being able not to wait.
+fn turn(fd: RawFd) -> MutexGuard<'static, ()> {
+    static READS: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
+    let inode = ranges::stat(fd).map_or(0, |stat| stat.st_ino);
+    READS[(inode % READS.len() as u64) as usize].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a read would not wait: there is something, or there never will be.
+fn is_readable(fd: RawFd) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one pollfd, a local.
+    unsafe { libc::poll(&raw mut poll, 1, 0) != 0 }
 }
 
 /// Whether the caller has asked never to wait for this file.
