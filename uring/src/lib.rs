@@ -73,7 +73,8 @@ mod stats;
 pub use crate::codes::{Op, RegisterOp};
 pub use crate::context::{Builder, Completer, Completions, Queued, Submitter, URingContext};
 pub use crate::entry::{
-    Completion, Cqe, Cqe32, CqeFlags, Fixed, MixedCqe, MixedSqe, Sqe, Sqe128, SqeFlags, Submission, Target,
+    Completion, Cqe, Cqe32, CqeFlags, FileIndex, Fixed, MixedCqe, MixedSqe, Sqe, Sqe128, SqeFlags,
+    Submission, Target,
 };
 pub use crate::error::{Error, Failure, PushError, Rejected, Result};
 pub use crate::features::{Features, SetupFlags};

@@ -7,4 +7,5 @@ mod target;
 pub(crate) use self::cqe::result;
 pub use self::cqe::{Completion, Cqe, Cqe32, CqeFlags, MixedCqe};
 pub use self::sqe::{MixedSqe, Sqe, Sqe128, SqeFlags, Submission};
-pub use self::target::{Fixed, Target};
+pub(crate) use self::target::Resolved;
+pub use self::target::{FileIndex, Fixed, Target};

@@ -44,35 +44,7 @@ macro_rules! op {
         #[repr(transparent)]
         pub struct $name($crate::entry::Sqe);
 
-        impl_common!($name);
-    };
-}
-
-/// The methods of every request.
-macro_rules! impl_common {
-    ($name:ident) => {
-        impl $name {
-            /// Names the request; its completions have the same name. 0 by default.
-            #[inline]
-            pub fn user_data(mut self, user_data: $crate::UserData) -> Self {
-                self.0.user_data = user_data;
-                self
-            }
-
-            /// Adds flags that every request takes.
-            #[inline]
-            pub fn flags(mut self, flags: $crate::SqeFlags) -> Self {
-                self.0.flags |= flags.bits();
-                self
-            }
-
-            /// Runs the request with registered credentials instead of the submitter's.
-            #[inline]
-            pub fn personality(mut self, personality: u16) -> Self {
-                self.0.personality = personality;
-                self
-            }
-        }
+        impl_common!($name, 0);
 
         impl From<$name> for $crate::entry::Sqe {
             #[inline]
@@ -83,8 +55,64 @@ macro_rules! impl_common {
     };
 }
 
+/// The methods of every request, whose first 64 bytes are the named field.
+macro_rules! impl_common {
+    ($name:ident, $($field:tt)+) => {
+        impl $name {
+            /// Names the request; its completions have the same name. 0 by default.
+            #[inline]
+            pub fn user_data(mut self, user_data: $crate::UserData) -> Self {
+                self.$($field)+.user_data = user_data;
+                self
+            }
+
+            /// Adds flags that every request takes.
+            #[inline]
+            pub fn flags(mut self, flags: $crate::SqeFlags) -> Self {
+                self.$($field)+.flags |= flags.bits();
+                self
+            }
+
+            /// Runs the request with registered credentials instead of the submitter's.
+            #[inline]
+            pub fn personality(mut self, personality: u16) -> Self {
+                self.$($field)+.personality = personality;
+                self
+            }
+        }
+    };
+}
+
+/// The constructors of a request that names nothing of the caller's but one file.
+macro_rules! impl_on_file {
+    ($name:ident, $(#[$doc:meta])* ($($arg:ident: $type:ty),*) => $sqe:expr) => {
+        impl $name {
+            $(#[$doc])*
+            ///
+            /// # Safety
+            ///
+            /// The [contract](crate::op#contract): `fd` stays open.
+            #[inline]
+            pub unsafe fn new(fd: impl $crate::Target $(, $arg: $type)*) -> Self {
+                Self($sqe.on(&fd))
+            }
+
+            /// As [`new`](Self::new), for a registered file, which the kernel holds by itself.
+            #[inline]
+            pub fn fixed(file: $crate::Fixed $(, $arg: $type)*) -> Self {
+                Self($sqe.on(&file))
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod expected;
+pub mod file;
+pub mod memory;
 pub mod ring;
 pub mod rw;
+pub mod sync;
 
 impl Sqe {
     /// Names the request; its completions have the same name.
