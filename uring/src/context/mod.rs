@@ -12,7 +12,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
-use uring_sys::IORING_FSYNC_DATASYNC;
 
 pub use self::builder::Builder;
 pub use self::completions::Completions;
@@ -22,7 +21,7 @@ use self::queue::{Queue, Slots};
 pub use self::split::{Completer, Submitter};
 use crate::UserData;
 use crate::codes::Op;
-use crate::entry::{Sqe, Target, result};
+use crate::entry::{Sqe, SqeFlags, Target, result};
 use crate::error::{Rejected, Result};
 use crate::features::{Features, SetupFlags};
 use crate::op;

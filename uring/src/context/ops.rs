@@ -211,7 +211,9 @@ macro_rules! impl_ops {
             ///
             /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fsync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
-                self.queue().add(Sqe { user_data, ..Sqe::new(Op::FSYNC) }.on(&fd)).map(drop)
+                // SAFETY: this fn's contract.
+                let fsync = unsafe { op::sync::Fsync::new(fd) };
+                self.queue().add(fsync.user_data(user_data).into()).map(drop)
             }
 
             /// Adds an `fdatasync(2)`: as [`add_fsync`](Self::add_fsync), but only the metadata that reading
@@ -225,8 +227,9 @@ macro_rules! impl_ops {
             ///
             /// `fd` stays open, a [`Fixed`](crate::Fixed) place unchanged, until the completion has been taken.
             pub unsafe fn add_fdatasync(&mut self, fd: impl Target, user_data: UserData) -> Result<()> {
-                let sqe = Sqe { user_data, op_flags: IORING_FSYNC_DATASYNC, ..Sqe::new(Op::FSYNC) };
-                self.queue().add(sqe.on(&fd)).map(drop)
+                // SAFETY: this fn's contract.
+                let fsync = unsafe { op::sync::Fsync::new(fd) };
+                self.queue().add(fsync.datasync().user_data(user_data).into()).map(drop)
             }
 
             /// Adds a `fallocate(2)` of `len` bytes at `offset`; `mode` takes `libc::FALLOC_FL_*`.
@@ -246,14 +249,9 @@ macro_rules! impl_ops {
                 mode: i32,
                 user_data: UserData,
             ) -> Result<()> {
-                let sqe = Sqe {
-                    off: offset,
-                    addr: len,
-                    len: mode.cast_unsigned(),
-                    user_data,
-                    ..Sqe::new(Op::FALLOCATE)
-                };
-                self.queue().add(sqe.on(&fd)).map(drop)
+                // SAFETY: this fn's contract.
+                let fallocate = unsafe { op::file::Fallocate::new(fd, mode, offset, len) };
+                self.queue().add(fallocate.user_data(user_data).into()).map(drop)
             }
 
             /// Adds a one-shot `poll(2)` of `fd` for `events`, such as `libc::POLLIN`; the result is the
@@ -272,11 +270,9 @@ macro_rules! impl_ops {
                 events: libc::c_short,
                 user_data: UserData,
             ) -> Result<()> {
-                let mask = u32::from(events.cast_unsigned());
-                // The kernel takes the halves of the 32-bit mask in the order of a little-endian machine.
-                let mask = if cfg!(target_endian = "big") { mask.rotate_left(16) } else { mask };
-                let sqe = Sqe { user_data, op_flags: mask, ..Sqe::new(Op::POLL_ADD) };
-                self.queue().add(sqe.on(&fd)).map(drop)
+                // SAFETY: this fn's contract.
+                let poll = unsafe { op::poll::PollAdd::new(fd, events.cast_unsigned().into()) };
+                self.queue().add(poll.user_data(user_data).into()).map(drop)
             }
 
             /// Removes the poll that was added with the `user_data` of `target`.
@@ -287,9 +283,9 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn remove_poll_fd(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                let flags = self.half().core.required_flags();
-                let sqe = Sqe { flags, addr: target, user_data, ..Sqe::new(Op::POLL_REMOVE) };
-                self.queue().add(sqe).map(drop)
+                let flags = SqeFlags::from_bits_retain(self.half().core.required_flags());
+                let remove = op::poll::PollRemove::new(target).flags(flags);
+                self.queue().add(remove.user_data(user_data).into()).map(drop)
             }
 
             /// Cancels the request that was added with the `user_data` of `target`, one of them if there
@@ -303,9 +299,9 @@ macro_rules! impl_ops {
             ///
             /// As [`add_read`](Self::add_read).
             pub fn cancel(&mut self, target: UserData, user_data: UserData) -> Result<()> {
-                let flags = self.half().core.required_flags();
-                let sqe = Sqe { flags, addr: target, user_data, ..Sqe::new(Op::ASYNC_CANCEL) };
-                self.queue().add(sqe).map(drop)
+                let flags = SqeFlags::from_bits_retain(self.half().core.required_flags());
+                let cancel = op::cancel::AsyncCancel::new(target).flags(flags);
+                self.queue().add(cancel.user_data(user_data).into()).map(drop)
             }
 
             /// Adds a request that does nothing and completes with 0, to measure or to wake a waiter.
@@ -315,7 +311,7 @@ macro_rules! impl_ops {
             /// As [`add_read`](Self::add_read).
             #[inline]
             pub fn add_nop(&mut self, user_data: UserData) -> Result<()> {
-                self.queue().add(Sqe { user_data, ..Sqe::new(Op::NOP) }).map(drop)
+                self.queue().add(op::ring::Nop::new().user_data(user_data).into()).map(drop)
             }
 
             /// Adds a request that completes with `ETIME` after `timeout`, by the monotonic clock.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
-use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FSYNC_DATASYNC};
+use uring_sys::IORING_ENTER_GETEVENTS;
 
 use super::URingContext;
 use super::completions::Completions;
@@ -18,7 +18,7 @@ use super::ops::impl_ops;
 use super::queue::{Queue, Queued, Slots};
 use crate::UserData;
 use crate::codes::Op;
-use crate::entry::{Sqe, Target};
+use crate::entry::{Sqe, SqeFlags, Target};
 use crate::error::{Error, Rejected, Result};
 use crate::op;
 use crate::ring::enter::poll;

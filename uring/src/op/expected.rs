@@ -2,7 +2,7 @@
 
 use uring_sys::io_uring_sqe;
 
-use crate::entry::Sqe;
+use crate::entry::{Sqe, Sqe128};
 
 /// An entry with the fields that nearly all have.
 pub(super) fn entry(opcode: u32, fd: i32, addr: u64, len: u32, off: u64) -> io_uring_sqe {
@@ -30,6 +30,14 @@ pub(super) fn flagged(
 #[track_caller]
 pub(super) fn same(request: impl Into<Sqe>, expected: &io_uring_sqe) {
     assert_eq!(words(request.into().as_raw()), words(expected));
+}
+
+/// Compares a request of 128 bytes with the two halves of an entry.
+#[track_caller]
+pub(super) fn same_large(request: impl Into<Sqe128>, expected: &io_uring_sqe, more: [u64; 8]) {
+    let request = request.into();
+    assert_eq!(words(request.sqe().as_raw()), words(expected));
+    assert_eq!(request.more, more);
 }
 
 fn words(sqe: &io_uring_sqe) -> [u64; 8] {

@@ -55,6 +55,25 @@ macro_rules! op {
     };
 }
 
+/// Declares the type of a request of 128 bytes.
+macro_rules! op128 {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "a request does nothing until it is pushed"]
+        pub struct $name($crate::entry::Sqe128);
+
+        impl_common!($name, 0.sqe);
+
+        impl From<$name> for $crate::entry::Sqe128 {
+            #[inline]
+            fn from(request: $name) -> Self {
+                request.0
+            }
+        }
+    };
+}
+
 /// The methods of every request, whose first 64 bytes are the named field.
 macro_rules! impl_common {
     ($name:ident, $($field:tt)+) => {
@@ -106,13 +125,19 @@ macro_rules! impl_on_file {
     };
 }
 
+pub mod cancel;
+pub mod command;
 #[cfg(test)]
 mod expected;
 pub mod file;
+pub mod futex;
 pub mod memory;
+pub mod poll;
+pub mod process;
 pub mod ring;
 pub mod rw;
 pub mod sync;
+pub mod timeout;
 
 impl Sqe {
     /// Names the request; its completions have the same name.

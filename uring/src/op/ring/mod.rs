@@ -1,18 +1,9 @@
-//! Requests on rings.
+//! Requests on rings and their tables.
 
-use crate::codes::Op;
-use crate::entry::Sqe;
+mod message;
+mod nop;
+mod table;
 
-op! {
-    /// Does nothing and completes with 0.
-    Nop
-}
-
-impl Nop {
-    /// Makes a request that does nothing.
-    #[inline]
-    #[expect(clippy::new_without_default, reason = "a request is made on purpose")]
-    pub fn new() -> Self {
-        Self(Sqe::new(Op::NOP))
-    }
-}
+pub use self::message::{MsgRing, MsgRingFd};
+pub use self::nop::{Nop, Nop128};
+pub use self::table::{FilesUpdate, FixedFdInstall};
