@@ -1,10 +1,12 @@
-//! Messages to other rings.
+//! Messages to other rings, which are descriptors: the kernel registers no ring as a file.
+
+use std::os::fd::{AsFd, AsRawFd};
 
 use uring_sys::{IORING_MSG_RING_CQE_SKIP, IORING_MSG_RING_FLAGS_PASS, IORING_MSG_SEND_FD};
 
 use crate::UserData;
 use crate::codes::Op;
-use crate::entry::{CqeFlags, FileIndex, Fixed, Sqe, Target};
+use crate::entry::{CqeFlags, FileIndex, Fixed, Sqe};
 
 op! {
     /// Posts a completion to another ring, or to this one; since 5.18. The result is 0; `EBADFD` if it is no ring or a
@@ -21,11 +23,11 @@ impl MsgRing {
     ///
     /// And the ring that receives it takes it for the last completion of a request, unless
     /// [`MORE`](CqeFlags::MORE) is [passed](Self::pass_flags): before a [`Ring`](crate::Ring) is dropped that has
-    /// received one without, the last completion of each request of its own that names memory has been taken. That
-    /// is why [`Fixed`] rings are no exception here.
+    /// received one without, the last completion of each of its own requests that names memory has been taken.
     #[inline]
-    pub unsafe fn new(ring: impl Target, user_data: UserData, result: i32) -> Self {
-        Self(Sqe { off: user_data, len: result.cast_unsigned(), ..Sqe::new(Op::MSG_RING) }.on(&ring))
+    pub unsafe fn new(ring: impl AsFd, user_data: UserData, result: i32) -> Self {
+        let fd = ring.as_fd().as_raw_fd();
+        Self(Sqe { fd, off: user_data, len: result.cast_unsigned(), ..Sqe::new(Op::MSG_RING) })
     }
 
     /// Gives the completion flags (`IORING_MSG_RING_FLAGS_PASS`, since 6.3).
@@ -53,19 +55,19 @@ impl MsgRingFd {
     /// As [`MsgRing::new`], unless no completion is [posted](Self::cqe_skip).
     #[inline]
     pub unsafe fn new(
-        ring: impl Target,
+        ring: impl AsFd,
         source: Fixed,
         place: impl Into<FileIndex>,
         user_data: UserData,
     ) -> Self {
-        let sqe = Sqe {
+        Self(Sqe {
+            fd: ring.as_fd().as_raw_fd(),
             off: user_data,
             addr: IORING_MSG_SEND_FD.into(),
             addr3: source.0.into(),
             file_index: place.into().raw(),
             ..Sqe::new(Op::MSG_RING)
-        };
-        Self(sqe.on(&ring))
+        })
     }
 
     /// Posts nothing to the other ring (`IORING_MSG_RING_CQE_SKIP`).
@@ -78,7 +80,7 @@ impl MsgRingFd {
 
 #[cfg(test)]
 mod tests {
-    use uring_sys::{IORING_OP_MSG_RING, IOSQE_FIXED_FILE};
+    use uring_sys::IORING_OP_MSG_RING;
 
     use super::*;
     use crate::op::expected::{entry, flagged, same};
@@ -95,15 +97,14 @@ mod tests {
 
     #[test]
     fn sending_a_file_is_what_liburing_makes_of_it() {
-        let mut expected = flagged(IORING_OP_MSG_RING, 4, 1, 0, 77, 1);
+        let mut expected = flagged(IORING_OP_MSG_RING, 1, 1, 0, 77, 1);
         expected.__bindgen_anon_5.file_index = 6;
         expected.__bindgen_anon_6.__bindgen_anon_1.addr3 = 3;
-        expected.flags = IOSQE_FIXED_FILE as u8;
         // SAFETY: nothing is pushed.
-        same(unsafe { MsgRingFd::new(Fixed(4), Fixed(3), Fixed(5), 77) }.cqe_skip(), &expected);
+        same(unsafe { MsgRingFd::new(std::io::stdout(), Fixed(3), Fixed(5), 77) }.cqe_skip(), &expected);
         expected.__bindgen_anon_3.msg_ring_flags = 0;
         expected.__bindgen_anon_5.file_index = u32::MAX;
         // SAFETY: as above.
-        same(unsafe { MsgRingFd::new(Fixed(4), Fixed(3), FileIndex::ALLOC, 77) }, &expected);
+        same(unsafe { MsgRingFd::new(std::io::stdout(), Fixed(3), FileIndex::ALLOC, 77) }, &expected);
     }
 }

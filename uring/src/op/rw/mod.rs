@@ -66,7 +66,8 @@ macro_rules! impl_write {
     ($name:ident) => {
         impl $name {
             /// Says which stream of the device the data belongs to, so that what dies together lies together; 0 is
-            /// none. Since 6.16; `EINVAL` for a stream that the file does not have.
+            /// none. Since 6.16. A block device answers `EINVAL` for a stream that it does not have, and a file system
+            /// that has none ignores it.
             #[inline]
             pub fn write_stream(mut self, stream: u8) -> Self {
                 // The first byte of its union.

@@ -1,0 +1,135 @@
+//! Shorthands of all these tests.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+use uring::{Completion, CqeFlags, Op, Ring, Sqe, Submission, UserData};
+use uring_sys::{
+    IORING_OP_PROVIDE_BUFFERS, IORING_REGISTER_BUFFERS, IORING_REGISTER_FILES, IORING_REGISTER_FILES2,
+    IORING_RSRC_REGISTER_SPARSE, io_uring_register, io_uring_rsrc_register, io_uring_sqe,
+};
+
+/// A result, or the errno.
+pub(crate) type Taken = Result<u32, i32>;
+
+/// Makes a ring of the usual entries.
+#[track_caller]
+pub(crate) fn ring() -> Ring {
+    Ring::new(16).expect("a ring")
+}
+
+/// Says whether this kernel has an operation.
+#[track_caller]
+pub(crate) fn has(ring: &Ring, op: Op) -> bool {
+    ring.probe().expect("a probe").supports(op)
+}
+
+/// Says whether the kernel is that version or newer; for flags, of which no probe tells.
+pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel's release");
+    let mut numbers =
+        release.split(|letter: char| !letter.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+}
+
+/// Waits for one more completion: its name, its result, its flags.
+#[track_caller]
+pub(crate) fn next<S: Submission>(ring: &mut Ring<S>) -> (UserData, Taken, CqeFlags) {
+    let cqe = ring.wait(1).expect("wait").next().expect("one was waited for");
+    (cqe.user_data(), errno(&cqe), cqe.flags())
+}
+
+fn errno(cqe: &uring::Cqe) -> Taken {
+    cqe.result().map_err(|error| error.raw_os_error().expect("an errno"))
+}
+
+/// Pushes a request.
+#[track_caller]
+pub(crate) fn push<S: Submission, C: Completion>(ring: &mut Ring<S, C>, request: impl Into<S>) {
+    ring.push(request).expect("room in the queue");
+}
+
+/// Runs one request to its end: nothing else is in flight.
+#[track_caller]
+pub(crate) fn run(ring: &mut Ring, request: impl Into<Sqe>) -> Taken {
+    push(ring, request);
+    let cqe = ring.wait(1).expect("wait").next().expect("one was waited for");
+    assert!(!cqe.has_more(), "the request is over: {cqe:?}");
+    assert_eq!(ring.in_flight(), 0, "nothing else is in flight");
+    errno(&cqe)
+}
+
+/// Takes completions until `nr` are there: name and result, sorted by name.
+#[track_caller]
+pub(crate) fn take(ring: &mut Ring, nr: usize) -> Vec<(UserData, Taken)> {
+    let mut taken: Vec<_> = ring.wait(nr).expect("wait").map(|cqe| (cqe.user_data(), errno(&cqe))).collect();
+    assert_eq!(taken.len(), nr, "no more completions than requests: {taken:?}");
+    taken.sort_by_key(|&(user_data, _)| user_data);
+    taken
+}
+
+/// The path as C has it.
+pub(crate) fn c_path(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).expect("a path without NUL")
+}
+
+/// A descriptor that is not open, and high enough that no other test opens it meanwhile.
+pub(crate) fn closed_descriptor() -> BorrowedFd<'static> {
+    // SAFETY: deliberately false, it is closed; the kernel is asked to say so.
+    unsafe { BorrowedFd::borrow_raw(1_000_003) }
+}
+
+/// A pipe, the end to read from first.
+pub(crate) fn pipe() -> (File, File) {
+    let (reader, writer) = tests::fork::pipe();
+    (reader.into(), writer.into())
+}
+
+unsafe fn register(ring: &impl AsRawFd, opcode: u32, arg: *mut libc::c_void, nr: u32) {
+    let answer = unsafe { io_uring_register(ring.as_raw_fd(), opcode, arg, nr) };
+    assert!(answer >= 0, "io_uring_register({opcode}): errno {}", -answer);
+}
+
+/// Registers files; -1 leaves a place empty.
+#[track_caller]
+pub(crate) fn register_files(ring: &impl AsRawFd, fds: &mut [RawFd]) {
+    unsafe { register(ring, IORING_REGISTER_FILES, fds.as_mut_ptr().cast(), fds.len() as u32) };
+}
+
+/// Registers a table of `nr` empty places.
+#[track_caller]
+pub(crate) fn register_places(ring: &impl AsRawFd, nr: u32) {
+    let mut arg = io_uring_rsrc_register { nr, flags: IORING_RSRC_REGISTER_SPARSE, ..Default::default() };
+    unsafe { register(ring, IORING_REGISTER_FILES2, (&raw mut arg).cast(), size_of_val(&arg) as u32) };
+}
+
+/// Registers one buffer, number 0.
+#[track_caller]
+pub(crate) fn register_buffer(ring: &impl AsRawFd, buffer: &mut [u8]) {
+    let mut iovec = iovec(buffer);
+    unsafe { register(ring, IORING_REGISTER_BUFFERS, (&raw mut iovec).cast(), 1) };
+}
+
+/// The iovec of a buffer.
+pub(crate) fn iovec(buffer: &mut [u8]) -> libc::iovec {
+    libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
+}
+
+/// Provides the pieces of `len` bytes of a buffer to a group, numbered from 0.
+#[track_caller]
+pub(crate) fn provide(ring: &mut Ring, group: u16, buffer: &mut [u8], len: usize) {
+    let mut sqe = io_uring_sqe { opcode: IORING_OP_PROVIDE_BUFFERS as u8, ..Default::default() };
+    sqe.fd = (buffer.len() / len) as i32;
+    sqe.__bindgen_anon_2.addr = buffer.as_mut_ptr().expose_provenance() as u64;
+    sqe.len = len as u32;
+    sqe.__bindgen_anon_4.buf_group = group;
+    let provided = run(ring, unsafe { Sqe::from_raw(sqe) });
+    assert!(provided.is_ok(), "PROVIDE_BUFFERS: {provided:?}");
+}
+
+/// No memory, for requests that fail before they look.
+pub(crate) const NOWHERE: *mut u8 = ptr::null_mut();
