@@ -7,7 +7,7 @@ use std::ptr;
 
 use tests::require;
 use uring::op::poll::{EpollCtl, EpollWait, PollAdd, PollRemove, PollUpdate};
-use uring::{CqeFlags, Fixed, Op};
+use uring::{CqeFlags, Fixed, Op, SqeFlags};
 
 use super::common::{
     closed_descriptor, has, kernel_is_at_least, next, pipe, push, register_files, ring, run, take,
@@ -70,6 +70,22 @@ fn a_poll_gets_other_events_and_another_name() {
     let update = PollUpdate::new(1).events(OUT);
     assert_eq!(run(&mut ring, update), Err(libc::ENOENT));
     assert_eq!(run(&mut ring, PollUpdate::new(1).multishot()), Err(libc::EINVAL), "changes nothing");
+}
+
+#[test]
+fn an_update_leaves_how_often_a_poll_completes() {
+    let (_reader, writer) = pipe();
+    let mut ring = ring();
+    require!(kernel_is_at_least(5, 13), "Linux 5.13");
+    push(&mut ring, unsafe { PollAdd::new(&writer, IN) }.user_data(1));
+    push(
+        &mut ring,
+        PollUpdate::new(1).events(OUT).multishot().user_data(2).flags(SqeFlags::CQE_SKIP_SUCCESS),
+    );
+    assert_eq!(next(&mut ring), (1, Ok(OUT), CqeFlags::empty()));
+    push(&mut ring, unsafe { PollAdd::new(&writer, IN) }.multishot().user_data(1));
+    push(&mut ring, PollUpdate::new(1).events(OUT).user_data(2).flags(SqeFlags::CQE_SKIP_SUCCESS));
+    assert_eq!(next(&mut ring), (1, Ok(OUT), CqeFlags::MORE));
 }
 
 fn epoll() -> OwnedFd {

@@ -30,7 +30,7 @@ fn nothing_looks_up_what_it_is_told_to() {
     let file = TempFile::empty();
     let mut memory = vec![0; 4096];
     let mut ring = ring();
-    require!(kernel_is_at_least(6, 15), "Linux 6.15");
+    require!(kernel_is_at_least(6, 17), "Linux 6.17");
     register_files(&ring, &mut [file.file().as_raw_fd(), -1]);
     register_buffer(&ring, &mut memory);
     // What is not found fails a chain, whatever the result is, which older kernels leave as it was injected.

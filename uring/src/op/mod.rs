@@ -30,7 +30,8 @@
 //! A request with [`CQE_SKIP_SUCCESS`](crate::SqeFlags::CQE_SKIP_SUCCESS) has no completion to be taken if it
 //! succeeds: its memory lives until something else proves that it has ended.
 //!
-//! Constructors that name neither are safe, and so is each push.
+//! Constructors that name neither are safe, and so is each push. Registered files, which the kernel holds by itself, and
+//! groups of provided buffers, which whoever provides them vouches for, are neither.
 
 use crate::UserData;
 use crate::entry::{Sqe, SqeFlags};

@@ -85,7 +85,8 @@ impl PollUpdate {
         self
     }
 
-    /// Has it go on after the first time, beside [`events`](Self::events) (`IORING_POLL_ADD_MULTI`).
+    /// Says that it goes on after the first time, beside [`events`](Self::events) (`IORING_POLL_ADD_MULTI`). The kernel
+    /// takes this and does not make one of a poll that completes once.
     #[inline]
     pub fn multishot(mut self) -> Self {
         self.0.len |= IORING_POLL_ADD_MULTI;

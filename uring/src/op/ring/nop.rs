@@ -51,7 +51,7 @@ macro_rules! impl_nop {
                 self
             }
 
-            /// Completes by task work instead of at once (`IORING_NOP_TW`, since 6.15).
+            /// Completes by task work instead of at once (`IORING_NOP_TW`, since 6.17).
             #[inline]
             pub fn task_work(mut self) -> Self {
                 self.$($field)+.op_flags |= IORING_NOP_TW;
@@ -72,6 +72,9 @@ macro_rules! impl_nop {
 
 op! {
     /// Does nothing. The result is 0, or what it is told.
+    ///
+    /// Without updates, kernels before 7.1 have that result also where it is said to be an errno here, for want of a file
+    /// or a buffer; chains break all the same.
     Nop
 }
 
