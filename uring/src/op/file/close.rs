@@ -32,7 +32,9 @@ impl Close {
         unsafe { Self::new(fd) }
     }
 
-    /// Takes a file out of the table of registered ones; since 5.15. Requests in flight keep theirs.
+    /// Takes a file out of the table of registered ones; since 5.15, also in the updates of 5.10. Requests in flight keep
+    /// theirs. A kernel before that either answers `EINVAL` or, without updates, does not see the place and closes
+    /// descriptor 0.
     #[inline]
     pub fn fixed(file: Fixed) -> Self {
         // The kernel wants one number only.
