@@ -20,9 +20,10 @@ pub(crate) fn ring(entries: usize) -> Ring {
 
 /// Pushes requests that do nothing, named from `first` on.
 #[track_caller]
-pub(crate) fn nops<S: Submission, C: Completion>(ring: &mut Ring<S, C>, first: UserData, nr: u64)
+pub(crate) fn nops<S, C>(ring: &mut Ring<S, C>, first: UserData, nr: u64)
 where
-    S: From<Nop>,
+    S: Submission + From<Nop>,
+    C: Completion,
 {
     for user_data in first..first + nr {
         ring.push(Nop::new().user_data(user_data)).expect("room");

@@ -59,7 +59,7 @@ pub(crate) fn run(ring: &mut Ring, request: impl Into<Sqe>) -> Taken {
     push(ring, request);
     let cqe = ring.wait(1).expect("wait").next().expect("one was waited for");
     assert!(!cqe.has_more(), "the request is over: {cqe:?}");
-    assert_eq!(ring.in_flight(), 0, "nothing else is in flight");
+    assert_eq!(ring.ready(), 0, "nothing else is in flight");
     errno(&cqe)
 }
 
