@@ -63,8 +63,8 @@ pub(crate) fn run(options: &MicroOptions) -> anyhow::Result<ExitCode> {
                     reads.run(&mut Queue { context, file: Fixed(0) }, rounds)?;
                 }
                 MicroEngine::Ring if options.defer => {
-                    let mut context = whole_ring(batch, true)?;
-                    context.register_files(&[file.as_fd()])?;
+                    let context = whole_ring(batch, true)?;
+                    context.registrar().register_files(&[file.as_fd()])?;
                     reads.run(&mut Queue { context, file: Fixed(0) }, rounds)?;
                 }
                 MicroEngine::Ring => {

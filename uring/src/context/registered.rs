@@ -4,10 +4,17 @@ use std::os::fd::BorrowedFd;
 
 use super::URingContext;
 use crate::error::Result;
+use crate::ring::Registrar;
 
 /// Registered files and buffers; see
 /// [`io_uring_register(2)`](https://man7.org/linux/man-pages/man2/io_uring_register.2.html).
 impl URingContext {
+    /// All that the ring can be told once, of which what follows is the most used.
+    #[must_use]
+    pub fn registrar(&self) -> Registrar<'_> {
+        self.ring.registrar()
+    }
+
     /// Registers a table of files, named from then on by their index as [`Fixed`](crate::Fixed).
     ///
     /// The ring holds files of its own: the descriptors may be closed.
@@ -16,8 +23,7 @@ impl URingContext {
     ///
     /// `EBUSY` if a table is registered, `EMFILE` beyond `RLIMIT_NOFILE`, `EINVAL` for an empty one.
     pub fn register_files(&mut self, files: &[BorrowedFd<'_>]) -> Result<()> {
-        self.ring.submit.check()?;
-        self.ring.submit.core.register_files(files)
+        self.ring.registrar().register_files(files)
     }
 
     /// Registers a table of `nr` empty places, to be filled by [`update_files`](Self::update_files);
@@ -27,8 +33,7 @@ impl URingContext {
     ///
     /// As [`register_files`](Self::register_files); `EINVAL` before 5.19.
     pub fn register_files_sparse(&mut self, nr: u32) -> Result<()> {
-        self.ring.submit.check()?;
-        self.ring.submit.core.register_files_sparse(nr)
+        self.ring.registrar().register_files_sparse(nr)
     }
 
     /// Replaces the files from index `first` on, `None` leaving a place empty, and returns how many were
@@ -39,8 +44,7 @@ impl URingContext {
     ///
     /// `ENXIO` without a table, `EINVAL` beyond its end, `EBADF` if the first is not open.
     pub fn update_files(&mut self, first: u32, files: &[Option<BorrowedFd<'_>>]) -> Result<usize> {
-        self.ring.submit.check()?;
-        self.ring.submit.core.update_files(first, files)
+        self.ring.registrar().update_files(first, files)
     }
 
     /// Removes the table of files.
@@ -49,8 +53,7 @@ impl URingContext {
     ///
     /// `ENXIO` without a table.
     pub fn unregister_files(&mut self) -> Result<()> {
-        self.ring.submit.check()?;
-        self.ring.submit.core.unregister_files()
+        self.ring.registrar().unregister_files()
     }
 
     /// Registers and pins buffers, named by their index in
@@ -69,9 +72,8 @@ impl URingContext {
     /// context, and until all requests that use it have completed; nobody else touches the parts that
     /// requests in flight use.
     pub unsafe fn register_buffers(&mut self, buffers: &[libc::iovec]) -> Result<()> {
-        self.ring.submit.check()?;
         // SAFETY: this fn's contract.
-        unsafe { self.ring.submit.core.register_buffers(buffers) }
+        unsafe { self.ring.registrar().register_buffers(buffers) }
     }
 
     /// Unregisters the buffers. Older kernels wait for requests in flight that use them; newer ones, from
@@ -81,7 +83,6 @@ impl URingContext {
     ///
     /// `ENXIO` if none are registered.
     pub fn unregister_buffers(&mut self) -> Result<()> {
-        self.ring.submit.check()?;
-        self.ring.submit.core.unregister_buffers()
+        self.ring.registrar().unregister_buffers()
     }
 }

@@ -47,6 +47,7 @@ use self::core::Core;
 pub use self::layout::Layout;
 pub use self::reap::Completions;
 use self::reap::Reap;
+pub use self::register::Registrar;
 use self::setup::Request;
 pub use self::split::{CompletionQueue, SubmissionQueue};
 use self::submit::Submit;
@@ -262,14 +263,10 @@ impl<S: Submission, C: Completion> Ring<S, C> {
         self.submit.core.enable()
     }
 
-    /// Registers a table of files, named from then on by their index as [`Fixed`](crate::Fixed).
-    ///
-    /// # Errors
-    ///
-    /// As [`URingContext::register_files`](crate::URingContext::register_files).
-    pub fn register_files(&mut self, files: &[BorrowedFd<'_>]) -> Result<()> {
-        self.submit.check()?;
-        self.submit.core.register_files(files)
+    /// What the ring is told once: files, buffers, limits.
+    #[must_use]
+    pub fn registrar(&self) -> Registrar<'_> {
+        Registrar::new(&self.submit.core)
     }
 
     /// The descriptor of the ring, readable while completions wait; none for a ring that was made

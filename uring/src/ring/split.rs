@@ -9,6 +9,7 @@ use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::Ring;
 use super::reap::{Completions, Reap};
+use super::register::Registrar;
 use super::submit::Submit;
 use super::teardown::teardown;
 use super::wait::{Wait, wait_apart};
@@ -89,6 +90,12 @@ impl<S: Submission, C: Completion> SubmissionQueue<S, C> {
     /// As [`Ring::wait_for_space`].
     pub fn wait_for_space(&mut self) -> Result<()> {
         self.submit.wait_for_room()
+    }
+
+    /// As [`Ring::registrar`].
+    #[must_use]
+    pub fn registrar(&self) -> Registrar<'_> {
+        Registrar::new(&self.submit.core)
     }
 
     /// Makes the ring whole again.

@@ -1,0 +1,95 @@
+//! `io_uring_register`: what a ring is told once.
+
+mod buffers;
+mod cancel;
+mod files;
+mod query;
+mod restrictions;
+
+use std::io;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use uring_sys::{IORING_REGISTER_ENABLE_RINGS, io_uring_register};
+
+pub(crate) use self::query::query;
+use super::core::Core;
+use crate::entry::result;
+use crate::error::{Error, Result};
+
+/// What a ring is told once: [`Ring::registrar`](crate::Ring::registrar).
+///
+/// Files and buffers that it knows beforehand, who is to be told of completions, and what else
+/// [`io_uring_register(2)`](https://man7.org/linux/man-pages/man2/io_uring_register.2.html) takes. A call on a ring
+/// that is restricted is `EACCES`, unless its [restrictions](crate::Restrictions) allow it; in a forked child each is
+/// [`Error::Forked`].
+#[derive(Clone, Copy, Debug)]
+pub struct Registrar<'ring> {
+    core: &'ring Core,
+    /// The ring may be bound to the thread that this is made in.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<'ring> Registrar<'ring> {
+    pub(crate) fn new(core: &'ring Core) -> Self {
+        Self { core, not_send: PhantomData }
+    }
+
+    /// The ring, unless this is a child of the process that it belongs to.
+    fn core(self) -> Result<&'ring Core> {
+        if self.core.gate().owner().get() == 0 { Err(Error::Forked) } else { Ok(self.core) }
+    }
+}
+
+impl Core {
+    /// # Safety
+    ///
+    /// `arg` and `nr` are what `opcode` takes, and valid for what the kernel does with them.
+    pub(super) unsafe fn register(&self, opcode: u32, arg: *mut libc::c_void, nr: u32) -> io::Result<u32> {
+        let (ring, kind) = self.door.for_register();
+        // SAFETY: this fn's contract.
+        result(unsafe { io_uring_register(ring, opcode | kind, arg, nr) })
+    }
+
+    /// Starts a ring that was made disabled.
+    pub(crate) fn enable(&self) -> Result<()> {
+        // SAFETY: the opcode takes no argument.
+        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null_mut(), 0) }
+            .map(drop)
+            .map_err(|error| Error::kernel("io_uring_register", error, "enabling the ring"))
+    }
+
+    /// Unregisters what buffers and files there are. Closing the ring does so as well, but only some time
+    /// later: until then memory stays pinned and file systems stay busy.
+    pub(crate) fn release_resources(&self) {
+        // A ring whose restrictions forbid this leaves it to the close.
+        if self.has_buffers.load(Ordering::Relaxed) {
+            let _ = self.unregister_buffers();
+        }
+        if self.has_files.load(Ordering::Relaxed) {
+            let _ = self.unregister_files();
+        }
+    }
+}
+
+/// A length as the kernel counts; none of ours comes near the limit but by a mistake that the kernel
+/// then refuses.
+fn length(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+#[cold]
+fn refused(error: io::Error, what: &str) -> Error {
+    let hint = match error.raw_os_error() {
+        Some(libc::ENOMEM) => {
+            format!("{what}: pinned memory counts against RLIMIT_MEMLOCK (ulimit -l)")
+        }
+        Some(libc::EMFILE) => format!("{what}: more than RLIMIT_NOFILE (ulimit -n)"),
+        Some(libc::EBUSY) => format!("{what}: some are registered; unregister them first"),
+        Some(libc::ENXIO) => format!("{what}: none are registered"),
+        Some(libc::EACCES) => format!("{what}: this ring's restrictions do not allow the call"),
+        _ => what.to_owned(),
+    };
+    Error::kernel("io_uring_register", error, hint)
+}

@@ -1,0 +1,59 @@
+//! What the kernel has.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use uring_sys::{
+    IO_URING_QUERY_OPCODES, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY, io_uring_probe_op,
+    io_uring_query_hdr, io_uring_query_opcode, io_uring_register,
+};
+
+use super::length;
+use crate::entry::result;
+use crate::probe::{OPS_OF_A_PROBE, OpTable};
+use crate::ring::core::Core;
+
+impl Core {
+    /// Asks which opcodes this ring has (`IORING_REGISTER_PROBE`, since 5.6).
+    pub(crate) fn probe_ops(&self) -> io::Result<OpTable> {
+        /// `struct io_uring_probe` with as many operations as an opcode can number.
+        #[repr(C)]
+        struct Answer {
+            last_op: u8,
+            ops_len: u8,
+            resv: u16,
+            resv2: [u32; 3],
+            ops: [io_uring_probe_op; OPS_OF_A_PROBE],
+        }
+        // The kernel wants zeroes.
+        let mut answer = Answer {
+            last_op: 0,
+            ops_len: 0,
+            resv: 0,
+            resv2: [0; 3],
+            ops: [io_uring_probe_op::default(); OPS_OF_A_PROBE],
+        };
+        let nr = length(OPS_OF_A_PROBE);
+        // SAFETY: `answer` has room for `nr` operations behind its header and outlives the call.
+        unsafe { self.register(IORING_REGISTER_PROBE, (&raw mut answer).cast(), nr)? };
+        let told = usize::from(answer.ops_len).min(OPS_OF_A_PROBE);
+        Ok(OpTable::from_probe(&answer.ops[..told]))
+    }
+}
+
+/// Asks the kernel, not a ring, what it has (`IORING_REGISTER_QUERY`, since 6.18).
+pub(crate) fn query() -> io::Result<io_uring_query_opcode> {
+    const NO_RING: RawFd = -1;
+    let mut answer = io_uring_query_opcode::default();
+    let mut query = io_uring_query_hdr {
+        query_data: (&raw mut answer).expose_provenance() as u64,
+        query_op: IO_URING_QUERY_OPCODES,
+        size: length(size_of_val(&answer)),
+        ..Default::default()
+    };
+    // SAFETY: the header and the answer that it names outlive the call; their size is given, the kernel
+    // writes no more than that.
+    result(unsafe { io_uring_register(NO_RING, IORING_REGISTER_QUERY, (&raw mut query).cast(), 0) })?;
+    result(query.result)?;
+    Ok(answer)
+}
