@@ -148,7 +148,7 @@ impl URingContext {
     /// As [`wait`](Self::wait).
     #[inline]
     pub fn wait_nr(&mut self, nr: usize) -> Result<Completions<'_>> {
-        self.ring.wait_for::<true>(u32::try_from(nr).unwrap_or(u32::MAX)).map(Completions)
+        self.ring.wait_for::<true>(nr).map(Completions)
     }
 
     /// As [`wait`](Self::wait) for `timeout` at the most, counted from the call; then the iterator may be
@@ -194,7 +194,7 @@ impl URingContext {
     /// ```
     #[inline]
     pub fn next_completion(&mut self) -> Option<(UserData, io::Result<u32>)> {
-        let cqe = self.ring.next_completion()?;
+        let cqe = self.ring.reap.next_completion()?;
         Some((cqe.user_data, result(cqe.res)))
     }
 

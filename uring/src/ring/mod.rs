@@ -173,7 +173,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     /// pushed.
     #[inline]
     pub fn next_completion(&mut self) -> Option<C> {
-        self.reap.next_completion()
+        self.reap.next_completion().inspect(|_| self.reap.publish())
     }
 
     /// Looks at the next completion and leaves it where it is.

@@ -108,7 +108,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     /// completions for want of memory. [`Error::Forked`] in a forked child.
     #[inline]
     pub fn wait(&mut self, nr: usize) -> Result<Completions<'_, C>> {
-        self.wait_for::<false>(u32::try_from(nr).unwrap_or(u32::MAX))
+        self.wait_for::<false>(nr)
     }
 
     /// As [`wait`](Self::wait), with all that a wait can have. When the time is up, fewer completions may be there.
@@ -130,17 +130,18 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     /// It becomes part of the caller: as a call of its own it would cost a request alone in its batch a
     /// sixth of all its instructions.
     #[inline(always)]
-    pub(crate) fn wait_for<const CAPPED: bool>(&mut self, nr: u32) -> Result<Completions<'_, C>> {
+    pub(crate) fn wait_for<const CAPPED: bool>(&mut self, nr: usize) -> Result<Completions<'_, C>> {
         if self.reap.is_usual() {
-            // What was taken without an iterator that would tell the kernel.
-            self.reap.cq.publish();
+            if CAPPED {
+                // What was taken without an iterator that would tell the kernel.
+                self.reap.cq.publish();
+            }
             let to_submit = self.submit.sq.publish();
             let taken = self.reap.cq.local_head();
-            let wanted = if CAPPED {
-                nr.min(self.submit.sq.local_tail().wrapping_sub(taken))
-            } else {
-                nr.min(self.reap.cq.entries())
-            };
+            let most =
+                if CAPPED { self.submit.sq.local_tail().wrapping_sub(taken) } else { self.reap.cq.entries() };
+            // No more than 32 bits, as one of the two is.
+            let wanted = nr.min(most as usize) as u32;
             if to_submit > 0 || self.reap.cq.tail().wrapping_sub(taken) < wanted {
                 self.reap.enters += 1;
                 match self.submit.core.enter(to_submit, wanted, self.reap.wait_flags) {
@@ -159,7 +160,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
                 }
             }
         }
-        self.wait_until::<CAPPED>(nr, &Limits::default())
+        self.wait_until::<CAPPED>(u32::try_from(nr).unwrap_or(u32::MAX), &Limits::default())
     }
 
     pub(crate) fn wait_until<const CAPPED: bool>(
