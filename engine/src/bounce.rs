@@ -17,6 +17,7 @@ use crate::backend::{Backend, add_request};
 use crate::buffer::{AlignedBuf, IoBufMut};
 use crate::direct::{DirectIo, is_direct};
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::operation::Operation;
 use crate::request::{Action, FileRef, Request};
 use crate::verdict::{cancelled, is_to_try_again};
@@ -276,7 +277,23 @@ impl<T: Operation, B: Backend> Engine<T, B> {
                 *continued = true;
                 None
             }
+            Err(Error::Full) => {
+                self.stalled.push(name | u64::from(BOUNCED));
+                self.attention = true;
+                None
+            }
             Err(error) => self.end_bounce(name, Err(error.into())),
+        }
+    }
+
+    /// Asks again for a window that there was no room to ask for.
+    pub(crate) fn request_stalled_window(&mut self, user_data: u64) {
+        let name = user_data & !u64::from(BOUNCED);
+        let (_, is_cancelled) = self.progress_of(name);
+        let settled =
+            if is_cancelled { self.end_bounce(name, Err(cancelled())) } else { self.request_window(name) };
+        if let Some((name, Err(error))) = settled {
+            self.hold(name, Err(error));
         }
     }
 

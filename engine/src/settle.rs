@@ -112,6 +112,9 @@ impl<T: Operation, B: Backend> Engine<T, B> {
     /// Makes the next request of an operation whose last one is over.
     pub(crate) fn request_next(&mut self, user_data: u64) {
         let Some(slot) = self.slots.get_mut(user_data as u32 as usize) else {
+            if user_data as u32 & SCOPED == 0 {
+                return self.request_stalled_window(user_data);
+            }
             return crate::scope::request_next(self, user_data);
         };
         let progress = *slot.progress_mut();

@@ -194,6 +194,21 @@ fn the_descriptor_tells_of_what_is_bounced(case: &Case) {
     assert_eq!(engine.stats().bounces, 3);
 }
 
+/// A window that there was no room to ask for is asked for again.
+fn a_window_waits_for_room(case: &Case) {
+    let file = TempFile::new(10_001);
+    let direct = or_skip!(strict(&file));
+    with_inner!(case, 4, |inner| {
+        let mut fates = [Fate::Pass, Fate::Refuse, Fate::Refuse].into_iter();
+        let decide = move |_: &engine::Request<'_>| fates.next().unwrap_or(Fate::Pass);
+        let mut engine: Engine<Anything, _> =
+            Engine::with_backend(Faulty::new(inner, decide), &Options::new(4).bounce(true)).unwrap();
+        engine.add(Read::new(direct.clone(), vec![0; 100], 1).into()).unwrap();
+        take_by_descriptor(&mut engine, 1);
+        assert_eq!(engine.stats().bounces, 1);
+    });
+}
+
 fn helpers_work_while_every_place_is_taken_and_cancelled(case: &Case) {
     let file = TempFile::new(16 * BLOCK);
     let file = shared(&file);
@@ -248,6 +263,7 @@ on_each!(
     a_sleeper_is_woken_for_what_was_continued,
     the_descriptor_tells_of_what_had_to_wait_for_room,
     the_descriptor_tells_of_what_is_bounced,
+    a_window_waits_for_room,
     helpers_work_while_every_place_is_taken_and_cancelled,
     helpers_mix_with_everything_else,
 );
