@@ -3,7 +3,7 @@
 #
 # KERNEL is one of 5.10, 6.1, 6.12, 7.2 (all, if none is named). Each is Debian's cloud kernel, booted in an emulated QEMU guest
 # (ACCEL=kvm where nested virtualisation works) that runs every test binary as root, with GUEST=1, a scratch ext4 disk as TMPDIR, a disk that does two
-# operations a second as SLOW_DISK, /dev/fuse and loop devices. It prints for each binary its status, counts, time and skips, and in
+# operations a second as SLOW_DISK, an NVMe disk, /dev/fuse, loop and ublk devices. It prints for each binary its status, counts, time and skips, and in
 # the end a table. Exit status 1 if anything failed, hung or left files, mounts, loop devices or AIO contexts behind.
 #
 # Assets come from the Debian mirror that apt knows (or DEBIAN_MIRROR), once, into KERNELS_DIR (~/.cache/...); nothing is installed.
@@ -65,6 +65,7 @@ done <"$work/binaries"
 cut -d' ' -f3 "$work/binaries" | xargs ldd | grep -oE '/[^ ]+\.so[^ ]*' | sort -u | xargs cp -Lt "$tools/lib"
 "$mke2fs" -q -t ext4 -d "$tools" "$work/tools.img" $(($(du -sk "$tools" | cut -f1) * 5 / 4 + 16384))k >/dev/null
 head -c 16M /dev/zero | tr '\0' '\245' >"$work/slow.img"
+truncate -s 16M "$work/nvme.img"
 
 echo "== guests: $count binaries, PROPERTY_CASES=$cases, kernels ${kernels[*]}, assets in $assets"
 mkdir -p "$assets"
@@ -89,6 +90,7 @@ for kernel in "${kernels[@]}"; do
         -kernel "$guest/vmlinuz" -initrd "$guest/initrd.gz" -append "console=ttyS0 loglevel=4 panic=-1 mitigations=off" \
         $(disk tools "$work/tools.img,readonly=on") $(disk scratch "$guest/scratch.img") \
         $(disk slow "$work/slow.img,throttling.iops-total=2,snapshot=on") \
+        -drive "if=none,id=nvme,format=raw,cache=unsafe,snapshot=on,file=$work/nvme.img" -device nvme,drive=nvme,serial=nvme \
         -serial "file:$guest/console" -serial "file:$guest/log" &
     guest_pid=$!
     wait "$guest_pid" || true

@@ -26,7 +26,7 @@ mkdir -p "$root/base/lib/modules"
 ln -s "$modules" "$root/base/lib/modules/$release"
 "$busybox" depmod -n -b "$root/base" "$release" | sed -n '/^kernel\/[^ ]*:/p' >"$root/modules.dep"
 rm -r "$root/base"
-for module in virtio_pci virtio_blk ext4 loop fuse; do
+for module in virtio_pci virtio_blk ext4 loop fuse ublk_drv; do
     # No line: built into this kernel.
     grep -E "/$module\.ko[.a-z]*:" "$root/modules.dep" | tr -d : | tr ' ' '\n' | sed '/^$/d' || true
 done | sort -u | while read -r file; do

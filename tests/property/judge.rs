@@ -234,10 +234,5 @@ fn place(
 /// all the same, instead of EALREADY: 6.1 was seen to, 6.12 and newer were not.
 fn hides_running() -> bool {
     static HIDES: OnceLock<bool> = OnceLock::new();
-    *HIDES.get_or_init(|| {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel's release");
-        let mut numbers = release.split(|letter: char| !letter.is_ascii_digit());
-        let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok());
-        (next(), next()) < (Some(6), Some(12))
-    })
+    *HIDES.get_or_init(|| !tests::kernel::is_at_least(6, 12))
 }

@@ -1,5 +1,7 @@
 //! Entries and completions of all sizes.
 
+use tests::kernel::is_at_least;
+use tests::require;
 use uring::op::ring::Nop;
 use uring::{Cqe32, CqeFlags, Error, MixedCqe, MixedSqe, Ring, Sqe, Sqe128, SqeFlags};
 
@@ -23,6 +25,7 @@ fn a_ring_takes_as_many_requests_as_it_has_places_and_gives_the_next_one_back() 
 
 #[test]
 fn a_filled_place_keeps_nothing_of_the_request_before() {
+    require!(is_at_least(5, 17), "Linux 5.17");
     let mut ring = ring(1);
     for _ in 0..3 {
         ring.push(Nop::new().user_data(1).flags(SqeFlags::CQE_SKIP_SUCCESS)).unwrap();
@@ -34,6 +37,7 @@ fn a_filled_place_keeps_nothing_of_the_request_before() {
 
 #[test]
 fn large_entries_and_large_completions_go_through() {
+    require!(is_at_least(5, 19), "Linux 5.19");
     let mut ring: Ring<Sqe128, Cqe32> = Ring::new(4).unwrap();
     for round in 0..5 {
         nops(&mut ring, round * 4, 4);

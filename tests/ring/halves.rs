@@ -1,5 +1,7 @@
 //! A ring in two halves.
 
+use tests::kernel::is_at_least;
+use tests::require;
 use uring::op::ring::Nop;
 use uring::ring::Wait;
 use uring::{Cqe32, Ring, Sqe128};
@@ -27,7 +29,9 @@ fn one_thread_submits_while_the_other_takes() {
         }
     }
     submissions.submit().unwrap();
-    let (names, completions) = taker.join().unwrap();
+    let (mut names, completions) = taker.join().unwrap();
+    // Linux 5.10 lets completions that found no room in after newer ones.
+    names.sort_unstable();
     assert_eq!(names, (0..NR).collect::<Vec<_>>());
     let mut whole = submissions.reunite(completions).unwrap();
     whole.push(Nop::new().user_data(7)).unwrap();
@@ -67,6 +71,7 @@ fn the_second_half_to_go_ends_what_is_in_flight() {
 
 #[test]
 fn a_ring_for_one_thread_is_not_split() {
+    require!(is_at_least(6, 0), "Linux 6.0");
     let ring: Ring = Ring::builder(4).single_issuer().build().unwrap();
     let error = ring.split().map(drop).unwrap_err();
     assert!(error.to_string().contains("single_issuer"), "{error}");

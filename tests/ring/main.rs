@@ -12,6 +12,7 @@
 )]
 
 mod common;
+mod devices;
 mod ends;
 mod entries;
 mod halves;

@@ -5,8 +5,8 @@
 //! * [`late`]: a disk whose reads stay in flight until a test lets them go.
 //! * [`in_child!`], [`fork`]: what must not happen in the test process itself.
 //! * [`seccomp`]: system calls that fail as a test wants.
-//! * [`files`], [`signals`], [`counting`], [`limits`]: files with checkable content, a storm of signals, counted
-//!   allocations, resource limits.
+//! * [`files`], [`signals`], [`counting`], [`limits`], [`kernel`]: files with checkable content, a storm of signals,
+//!   counted allocations, resource limits, the kernel's version.
 
 #![cfg(target_os = "linux")]
 
@@ -19,6 +19,7 @@ pub mod child;
 pub mod counting;
 pub mod files;
 pub mod fork;
+pub mod kernel;
 pub mod late;
 pub mod limits;
 pub mod seccomp;

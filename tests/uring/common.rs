@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+pub(crate) use tests::kernel::is_at_least as kernel_is_at_least;
 use uring::{Builder, Completions, Features, Target, URingContext, UserData};
 
 /// A completion: the user data, and the result or the errno.
@@ -46,14 +47,6 @@ pub(crate) fn setup_lock(how: libc::c_int) -> Option<File> {
 /// Says whether the kernel of this context has a feature.
 pub(crate) fn has(context: &URingContext, feature: Features) -> bool {
     context.features().contains(feature)
-}
-
-/// Says whether the kernel is that version or newer; for what no feature bit tells.
-pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel's release");
-    let mut numbers =
-        release.split(|letter: char| !letter.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
 
 /// Takes completions apart, and checks that errors carry a positive errno.

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
+pub(crate) use tests::kernel::is_at_least as kernel_is_at_least;
 use uring::{Completion, CqeFlags, Op, Ring, Sqe, Submission, UserData};
 use uring_sys::{
     IORING_OP_PROVIDE_BUFFERS, IORING_REGISTER_BUFFERS, IORING_REGISTER_FILES, IORING_REGISTER_FILES2,
@@ -26,14 +27,6 @@ pub(crate) fn ring() -> Ring {
 #[track_caller]
 pub(crate) fn has(ring: &Ring, op: Op) -> bool {
     ring.probe().expect("a probe").supports(op)
-}
-
-/// Says whether the kernel is that version or newer; for flags, of which no probe tells.
-pub(crate) fn kernel_is_at_least(major: u32, minor: u32) -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("the kernel's release");
-    let mut numbers =
-        release.split(|letter: char| !letter.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
 }
 
 /// Waits for one more completion: its name, its result, its flags.

@@ -1,6 +1,6 @@
 //! Every request, against what the system call does.
 
-mod common;
+pub(crate) mod common;
 
 mod cancel;
 mod command;

@@ -69,6 +69,7 @@ fn nothing_completes_with_32_bytes() {
 
 #[test]
 fn nothing_in_128_bytes_is_done_or_refused_by_the_kernels_age() {
+    require!(kernel_is_at_least(5, 19), "Linux 5.19");
     let supported = has(&ring(), Op::NOP128);
     let mut ring: Ring<Sqe128, Cqe> = Ring::new(4).unwrap();
     push(&mut ring, Nop128::new());

@@ -8,7 +8,7 @@ use tests::require;
 use uring::op::rw::{ReadMultishot, ReadSelect};
 use uring::{CqeFlags, Fixed, Op};
 
-use super::common::{has, next, pipe, provide, push, register_files, ring, run};
+use super::common::{has, kernel_is_at_least, next, pipe, provide, push, register_files, ring, run};
 
 const GROUP: u16 = 5;
 
@@ -20,7 +20,7 @@ fn a_read_tells_which_provided_buffer_it_took() {
     provide(&mut ring, GROUP, &mut memory, 100);
     let mut taken = Vec::new();
     for offset in [30, 330] {
-        push(&mut ring, unsafe { ReadSelect::new(file.file(), GROUP, 0, offset) });
+        push(&mut ring, unsafe { ReadSelect::new(file.file(), GROUP, 100, offset) });
         let cqe = ring.wait(1).unwrap().next().unwrap();
         assert_eq!(cqe.result().unwrap(), 100);
         let id = cqe.buffer_id().expect("a buffer");
@@ -31,6 +31,10 @@ fn a_read_tells_which_provided_buffer_it_took() {
     assert_eq!(taken, [0, 1]);
     let read = unsafe { ReadSelect::new(file.file(), GROUP, 0, 0) };
     assert_eq!(run(&mut ring, read), Err(libc::ENOBUFS), "the group is empty");
+    require!(kernel_is_at_least(6, 0), "a kernel that takes no length for that of the buffer");
+    provide(&mut ring, GROUP, &mut memory, 200);
+    let read = unsafe { ReadSelect::new(file.file(), GROUP, 0, 0) };
+    assert_eq!(run(&mut ring, read), Ok(200));
 }
 
 #[test]

@@ -186,7 +186,6 @@ pub unsafe trait Completion: sealed::Sealed + fmt::Debug + Copy {
     const IS_MIXED: bool = false;
 
     /// The 16 bytes that all have.
-    #[doc(hidden)]
     fn first(&self) -> &Cqe;
 
     /// How many places it took: the larger ones of a mixed ring took two.

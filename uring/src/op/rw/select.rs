@@ -16,7 +16,8 @@ op! {
 impl_on_file!(
     ReadSelect,
     /// Reads `len` bytes at most, and at most what the buffer holds, at `offset` of `fd` to a buffer of the group
-    /// `buf_group`; the offset `u64::MAX` stands for the file's position, the length 0 for that of the buffer.
+    /// `buf_group`; the offset `u64::MAX` stands for the file's position, the length 0 for that of the buffer (Linux 5.10
+    /// then reads nothing).
     (buf_group: u16, len: usize, offset: u64) => Sqe {
         off: offset,
         len: length(len),
