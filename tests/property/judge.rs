@@ -1,6 +1,5 @@
 //! Whether the answers are those that the model predicts, and memory and file are as they have to be.
 
-use std::fs;
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
 
