@@ -1,5 +1,6 @@
 //! To open and close files, and what is known of them.
 
+use std::ffi::CStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::mem;
@@ -58,6 +59,25 @@ fn openat2_stays_where_it_is_told_to() {
     let read = OpenHow::new(libc::O_RDONLY).mode(0o600);
     let open = unsafe { Openat2::new(&dirfd, c"made".as_ptr(), &raw const read) };
     assert_eq!(run(&mut ring, open), Err(libc::EINVAL), "a mode without O_CREAT");
+}
+
+#[test]
+fn openat2_opens_nothing_but_a_file_where_it_is_told_so() {
+    const EFTYPE: i32 = 134;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let regular = OpenHow::new(libc::O_RDONLY | libc::O_CLOEXEC).regular();
+    let mut ring = ring();
+    let mut open = |path: &CStr| {
+        let request = unsafe { Openat2::new(CWD, path.as_ptr(), &raw const regular) };
+        run(&mut ring, request)
+    };
+    let path = c_path(file.path());
+    if kernel_is_at_least(7, 2) {
+        drop(opened(open(&path)));
+        assert_eq!(open(c"/dev/null"), Err(EFTYPE));
+    } else {
+        assert_eq!(open(&path), Err(libc::EINVAL));
+    }
 }
 
 /// Says whether a descriptor is open. Its number has to be so high that no other test opens it meanwhile.

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::os::fd::{AsFd, AsRawFd};
 
-use uring_sys::open_how;
+use uring_sys::{OPENAT2_REGULAR, open_how};
 
 use crate::codes::Op;
 use crate::entry::{FileIndex, Sqe};
@@ -25,6 +25,13 @@ impl OpenHow {
     /// Sets the permissions of a file that this makes; only with `O_CREAT` or `O_TMPFILE`.
     pub const fn mode(mut self, mode: libc::mode_t) -> Self {
         self.0.mode = mode as u64;
+        self
+    }
+
+    /// Opens nothing but a regular file (`OPENAT2_REGULAR`, since 7.2; `EINVAL` before). Anything else is `EFTYPE`, which
+    /// is 134 nearly everywhere.
+    pub const fn regular(mut self) -> Self {
+        self.0.flags |= OPENAT2_REGULAR;
         self
     }
 
@@ -150,5 +157,6 @@ mod tests {
         same(open().direct(Fixed(0)), &expected);
         let how = OpenHow::new(libc::O_CREAT).mode(0o600).resolve(libc::RESOLVE_BENEATH).0;
         assert_eq!((how.flags, how.mode, how.resolve), (libc::O_CREAT as u64, 0o600, 8));
+        assert_eq!(OpenHow::new(-1).regular().0.flags, 0x1_ffff_ffff);
     }
 }
