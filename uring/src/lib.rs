@@ -64,6 +64,7 @@ mod error;
 mod features;
 mod flags;
 mod fork;
+pub mod guide;
 pub mod op;
 mod probe;
 mod restriction;
