@@ -32,7 +32,7 @@ while read -r package example features; do
         echo "$package $example: as cat(1) on ${#files[@]} files, and an error for a missing one"
     elif [[ $example == cp* ]]; then
         options=("")
-        [ "$example" != cp ] || options=("" --uring --aio --threads)
+        [ "$package $example" != "engine cp" ] || options=("" --uring --aio --threads)
         for option in "${options[@]}"; do
             for file in "${files[@]}"; do
                 rm -f "$work/copy"
