@@ -1,9 +1,10 @@
-//! io_uring for file I/O: a thin, complete, sound context.
+//! io_uring: a thin, complete, sound context for file I/O, and the whole kernel interface below it.
 //!
 //! [`URingContext`] is a ring with three verbs: **add** requests, **submit** them, **wait** for their
 //! completions, which come as an iterator. It allocates nothing on the way, makes one system call for a
 //! batch, and keeps its promises when things go wrong: requests are neither lost nor doubled, signals and
-//! full queues are its own business, and after a drop the kernel holds no memory of yours.
+//! full queues are its own business, and after a drop the kernel holds no memory of yours. [`Ring`] is what
+//! it stands on, with all that the kernel has.
 //!
 //! ```
 //! use uring::URingContext;
@@ -24,6 +25,22 @@
 //! assert_eq!(&magic, b"\x7fELF");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Which of the two
+//!
+//! | | [`URingContext`] | [`Ring`] |
+//! |---|---|---|
+//! | for | reads, writes, polls, durability | every operation, flag and size of entries |
+//! | a request is | a method: `add_read(…, user_data)` | a value of a type in [`op`], which is pushed |
+//! | vectors and times | the context's | the caller's until the last completion |
+//! | `wait` | for no more than is in flight | for as many as it is told, be it for ever |
+//! | a completion is | `(user_data, io::Result<u32>)` | a [`Cqe`], with flags; some requests have many |
+//! | kernel AIO instead | `aio::AioContext`, by the same methods | nothing |
+//!
+//! Take the context for file I/O: there is less to get wrong, and it costs about the same. Take the ring for all
+//! else: chains, requests that go on, messages between rings, commands to drivers, other sizes of entries. They
+//! are set up alike, end alike, and run on the same kernels. The [`guide`] is about the ring; the habits of the
+//! kernel that it tells of are also the context's.
 //!
 //! # What to know
 //!
@@ -47,11 +64,11 @@
 //!
 //! # How it is built
 //!
-//! `context` is what the user sees: a queue that adds and submits, and a reaper that takes completions,
+//! `context` is what its user sees: a queue that adds and submits, and a reaper that takes completions,
 //! which [`split`](URingContext::split) hands out one by one. Both stand on `ring`, where set-up, mapping,
-//! shared indices, submission, completion, enter and register have a room each. Memory that the kernel
-//! shares is reached through atomics and whole-entry copies only, never through references; the orderings
-//! are in `ring::index`, and nowhere else.
+//! shared indices, submission, completion, enter and register have a room each, and whose requests are made in
+//! `op`. Memory that the kernel shares is reached through atomics and whole-entry copies only, never through
+//! references; the orderings are in `ring::index`, and nowhere else.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("io_uring is an interface of Linux");

@@ -1,4 +1,8 @@
 //! [`Ring`]: the whole kernel interface.
+//!
+//! For reads and writes of files [`URingContext`](crate::URingContext) has less to get wrong; a `Ring` is for all else
+//! that the kernel can do. The [crate](crate#which-of-the-two) compares them, and the [`guide`](crate::guide) tells how
+//! to use one.
 
 // | room | what is in it |
 // |---|---|
@@ -67,6 +71,11 @@ use crate::stats::Stats;
 ///
 /// Dropping a ring cancels what can be cancelled and waits for the rest, so afterwards the kernel has no memory of
 /// the caller's; [`close`](Self::close) does the same and says whether it could be had.
+///
+/// A [`URingContext`](crate::URingContext) stands on one and knows how many requests are in flight and what they name.
+/// A ring does not: [`wait`](Self::wait) waits for as many completions as it is told, and whatever a request names,
+/// vectors and times included, stays with the caller. See [the choice](crate#which-of-the-two), and the
+/// [`guide`](crate::guide).
 ///
 /// ```
 /// use uring::{Ring, op};

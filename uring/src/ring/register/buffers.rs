@@ -35,7 +35,7 @@ impl Core {
 
 impl Registrar<'_> {
     /// Registers and pins buffers, named by their index in
-    /// [`add_read_fixed`](Self::add_read_fixed) and [`add_write_fixed`](Self::add_write_fixed).
+    /// [`ReadFixed`](crate::op::rw::ReadFixed), [`WriteFixed`](crate::op::rw::WriteFixed) and their like.
     ///
     /// For direct I/O this saves the kernel about a tenth of a small request.
     ///
