@@ -12,6 +12,7 @@
 )]
 
 mod common;
+mod control;
 mod devices;
 mod ends;
 mod entries;

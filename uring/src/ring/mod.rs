@@ -51,7 +51,10 @@ use self::core::Core;
 pub use self::layout::Layout;
 pub use self::reap::Completions;
 use self::reap::Reap;
-pub use self::register::Registrar;
+pub use self::register::{
+    Clock, Filter, Napi, NapiTracking, Registrar, Zcrx, ZcrxArea, ZcrxEvents, ZcrxQueue,
+    register_task_filter, send_message,
+};
 use self::setup::Request;
 pub use self::split::{CompletionQueue, SubmissionQueue};
 use self::submit::Submit;

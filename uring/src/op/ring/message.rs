@@ -21,9 +21,9 @@ impl MsgRing {
     ///
     /// The [contract](crate::op#contract): `ring` stays open.
     ///
-    /// And the ring that receives it takes it for the last completion of a request, unless
-    /// [`MORE`](CqeFlags::MORE) is [passed](Self::pass_flags): before a [`Ring`](crate::Ring) is dropped that has
-    /// received one without, the last completion of each of its own requests that names memory has been taken.
+    /// And a [`URingContext`](crate::URingContext) that receives it takes it for the last completion of a request, unless
+    /// [`MORE`](CqeFlags::MORE) is [passed](Self::pass_flags): before one is dropped that has received one without, the
+    /// last completion of each of its own requests that names memory has been taken. A [`Ring`](crate::Ring) does not.
     #[inline]
     pub unsafe fn new(ring: impl AsFd, user_data: UserData, result: i32) -> Self {
         let fd = ring.as_fd().as_raw_fd();

@@ -2,9 +2,14 @@
 
 mod buffers;
 mod cancel;
+mod clock;
 mod files;
+mod filter;
+mod message;
+mod napi;
 mod query;
 mod restrictions;
+mod zcrx;
 
 use std::io;
 use std::marker::PhantomData;
@@ -13,7 +18,12 @@ use std::sync::atomic::Ordering;
 
 use uring_sys::{IORING_REGISTER_ENABLE_RINGS, io_uring_register};
 
+pub use self::clock::Clock;
+pub use self::filter::{Filter, register_task_filter};
+pub use self::message::send_message;
+pub use self::napi::{Napi, NapiTracking};
 pub(crate) use self::query::query;
+pub use self::zcrx::{Zcrx, ZcrxArea, ZcrxEvents, ZcrxQueue};
 use super::core::Core;
 use crate::entry::result;
 use crate::error::{Error, Result};
@@ -39,6 +49,22 @@ impl<'ring> Registrar<'ring> {
     /// The ring, unless this is a child of the process that it belongs to.
     fn core(self) -> Result<&'ring Core> {
         if self.core.gate().owner().get() == 0 { Err(Error::Forked) } else { Ok(self.core) }
+    }
+
+    /// Hands one structure to the kernel, which may answer in it.
+    ///
+    /// # Safety
+    ///
+    /// `T` is what `opcode` takes with the count `nr`, and what it names is valid for what the kernel does with it.
+    unsafe fn tell<T>(
+        self,
+        opcode: u32,
+        raw: &mut T,
+        nr: u32,
+        refused: impl FnOnce(io::Error) -> Error,
+    ) -> Result<u32> {
+        // SAFETY: the structure outlives the call; otherwise this fn's contract.
+        unsafe { self.core()?.register(opcode, (&raw mut *raw).cast(), nr) }.map_err(refused)
     }
 }
 

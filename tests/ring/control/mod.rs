@@ -1,0 +1,7 @@
+//! What a ring, or the kernel, is told by a call.
+
+mod clock;
+mod filter;
+mod message;
+mod napi;
+mod zcrx;
