@@ -126,6 +126,23 @@ macro_rules! impl_on_file {
     };
 }
 
+/// Where a file goes that a request makes.
+macro_rules! impl_direct {
+    ($name:ident) => {
+        impl $name {
+            /// Puts the file into the table of registered ones, without a descriptor; since 5.15. The result is then 0,
+            /// or the place for [`FileIndex::ALLOC`](crate::FileIndex::ALLOC). With `O_CLOEXEC`, or `SOCK_CLOEXEC`, it
+            /// is `EINVAL`; there is nothing to close.
+            #[inline]
+            pub fn direct(mut self, place: impl Into<$crate::FileIndex>) -> Self {
+                self.0.file_index = place.into().raw();
+                self
+            }
+        }
+    };
+}
+
+pub mod buffers;
 pub mod cancel;
 pub mod command;
 #[cfg(test)]
@@ -133,6 +150,7 @@ mod expected;
 pub mod file;
 pub mod futex;
 pub mod memory;
+pub mod net;
 pub mod poll;
 pub mod process;
 pub mod ring;

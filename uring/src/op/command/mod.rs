@@ -1,4 +1,4 @@
-//! Commands to drivers: `ioctl(2)` without a wait, since 5.19.
+//! Commands to drivers: `ioctl(2)` without a wait, since 5.19. Those to sockets are in [`net`](crate::op::net).
 
 mod block;
 
@@ -30,7 +30,7 @@ fn large(op: Op, fd: &impl Target, cmd_op: u32, cmd: &[u8; 80]) -> Sqe128 {
 }
 
 #[inline]
-fn command(op: Op, cmd_op: u32) -> Sqe {
+pub(super) fn command(op: Op, cmd_op: u32) -> Sqe {
     // The first half of the union, whose second one is zero.
     let [a, b, c, d] = cmd_op.to_ne_bytes();
     Sqe { off: u64::from_ne_bytes([a, b, c, d, 0, 0, 0, 0]), ..Sqe::new(op) }

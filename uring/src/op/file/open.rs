@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use uring_sys::{OPENAT2_REGULAR, open_how};
 
 use crate::codes::Op;
-use crate::entry::{FileIndex, Sqe};
+use crate::entry::Sqe;
 use crate::op::address;
 
 /// How to open a file, `struct open_how` of [`openat2(2)`](https://man7.org/linux/man-pages/man2/openat2.2.html).
@@ -40,21 +40,6 @@ impl OpenHow {
         self.0.resolve = resolve;
         self
     }
-}
-
-/// Where the opened file goes.
-macro_rules! impl_direct {
-    ($name:ident) => {
-        impl $name {
-            /// Puts the file into the table of registered ones, without a descriptor; since 5.15. The result is then 0,
-            /// or the place for [`FileIndex::ALLOC`]. With `O_CLOEXEC` it is `EINVAL`; there is nothing to close.
-            #[inline]
-            pub fn direct(mut self, place: impl Into<FileIndex>) -> Self {
-                self.0.file_index = place.into().raw();
-                self
-            }
-        }
-    };
 }
 
 op! {
@@ -129,7 +114,7 @@ mod tests {
     use uring_sys::{IORING_OP_OPENAT, IORING_OP_OPENAT2};
 
     use super::*;
-    use crate::entry::Fixed;
+    use crate::entry::{FileIndex, Fixed};
     use crate::op::expected::{entry, flagged, same};
     use crate::op::file::CWD;
 
