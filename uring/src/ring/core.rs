@@ -16,6 +16,7 @@ use super::door::Door;
 use super::index::Index;
 use super::ledger::Ledger;
 use super::mapping::Mapping;
+use super::provided::Provided;
 use super::release;
 use super::setup::{Made, Request, map_error};
 use super::sq::Sq;
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     ledger: Option<Ledger>,
     pub(super) has_buffers: AtomicBool,
     pub(super) has_files: AtomicBool,
+    /// Rings of provided buffers, which have owners of their own.
+    pub(super) provided: Arc<Provided>,
     /// Hangs up when the kernel has freed the ring, where that has to be waited for.
     pub(super) released: OnceLock<OwnedFd>,
 }
@@ -98,6 +101,7 @@ impl Core {
             ledger: None,
             has_buffers: AtomicBool::new(false),
             has_files: AtomicBool::new(false),
+            provided: Arc::default(),
             released: OnceLock::new(),
         };
         if !core.can_cancel_any() {
@@ -119,7 +123,9 @@ impl Core {
                 core.enable()?;
             }
         }
-        Ok((Arc::new(core), sq, cq))
+        let core = Arc::new(core);
+        core.provided.open(&core);
+        Ok((core, sq, cq))
     }
 
     pub(super) fn maps(&self) -> MutexGuard<'_, ManuallyDrop<Maps>> {
@@ -232,6 +238,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         let is_forked = self.gate.owner().is_wiped();
         if !is_forked {
+            self.provided.close();
             if let Some(Some(registration)) = self.registration.take() {
                 // Before 6.3 the entry itself does not serve to take it back, but the descriptor does.
                 registration.release(self.descriptor());
@@ -246,8 +253,11 @@ impl Drop for Core {
         }
         // SAFETY: dropped once, here, and not used after.
         unsafe { ManuallyDrop::drop(&mut self.door) };
-        if let (Some(reader), false) = (self.released.get(), is_forked) {
-            release::wait(reader);
+        if is_forked {
+            return;
+        }
+        if self.released.get().is_none_or(release::wait) {
+            self.provided.free();
         }
     }
 }

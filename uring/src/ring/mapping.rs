@@ -5,7 +5,9 @@ use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
-use uring_sys::{IORING_OFF_SQ_RING, IORING_OFF_SQES, io_uring_params};
+use uring_sys::{
+    IORING_OFF_PBUF_RING, IORING_OFF_PBUF_SHIFT, IORING_OFF_SQ_RING, IORING_OFF_SQES, io_uring_params,
+};
 
 use super::layout::Layout;
 
@@ -45,6 +47,11 @@ impl Mapping {
     /// Maps the submission queue entries.
     pub(crate) fn sqes(fd: BorrowedFd<'_>, params: &io_uring_params) -> io::Result<Self> {
         Self::of_ring(fd, IORING_OFF_SQES, Layout::of(params).sqes)
+    }
+
+    /// Maps the ring of a group of provided buffers, which the kernel has allocated.
+    pub(crate) fn provided(fd: BorrowedFd<'_>, group: u16, len: usize) -> io::Result<Self> {
+        Self::of_ring(fd, IORING_OFF_PBUF_RING | u64::from(group) << IORING_OFF_PBUF_SHIFT, len)
     }
 
     /// Memory of this process for the kernel to use: ordinary pages, or huge ones of 2<sup>`huge`</sup> bytes.

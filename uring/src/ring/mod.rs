@@ -15,6 +15,7 @@
 // | `door`, `enter`, `wait` | `io_uring_enter` |
 // | `register` | `io_uring_register` |
 // | `thread` | descriptors registered with a thread |
+// | `provided` | rings of provided buffers |
 // | `ledger` | what is in flight, for kernels that must be told |
 // | `split`, `teardown`, `release` | two owners, and none |
 
@@ -27,6 +28,7 @@ pub(crate) mod index;
 mod layout;
 mod ledger;
 mod mapping;
+mod provided;
 pub(crate) mod reap;
 pub(crate) mod register;
 mod release;
@@ -49,6 +51,7 @@ use static_assertions::{assert_impl_all, assert_not_impl_any};
 pub use self::builder::Builder;
 use self::core::Core;
 pub use self::layout::Layout;
+pub use self::provided::{BufRing, BufRingOptions, Buffer, Bundle};
 pub use self::reap::Completions;
 use self::reap::Reap;
 pub use self::register::{

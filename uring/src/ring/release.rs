@@ -31,8 +31,8 @@ impl Core {
     }
 }
 
-/// Waits for the other end of the pipe to be closed.
-pub(super) fn wait(reader: &OwnedFd) {
+/// Waits for the other end of the pipe to be closed, and tells whether it was.
+pub(super) fn wait(reader: &OwnedFd) -> bool {
     let deadline = Instant::now() + PATIENCE;
     let mut fds = [libc::pollfd { fd: reader.as_raw_fd(), events: 0, revents: 0 }];
     while fds[0].revents & libc::POLLHUP == 0 {
@@ -45,7 +45,7 @@ pub(super) fn wait(reader: &OwnedFd) {
                      its requests do not end; their memory is the kernel's",
                     PATIENCE.as_secs()
                 );
-                return;
+                return false;
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -53,6 +53,7 @@ pub(super) fn wait(reader: &OwnedFd) {
             Err(_) => std::thread::yield_now(),
         }
     }
+    true
 }
 
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {

@@ -47,7 +47,7 @@ impl<'ring> Registrar<'ring> {
     }
 
     /// The ring, unless this is a child of the process that it belongs to.
-    fn core(self) -> Result<&'ring Core> {
+    pub(super) fn core(self) -> Result<&'ring Core> {
         if self.core.gate().owner().get() == 0 { Err(Error::Forked) } else { Ok(self.core) }
     }
 
@@ -106,7 +106,7 @@ fn length(len: usize) -> u32 {
 }
 
 #[cold]
-fn refused(error: io::Error, what: &str) -> Error {
+pub(super) fn refused(error: io::Error, what: &str) -> Error {
     let hint = match error.raw_os_error() {
         Some(libc::ENOMEM) => {
             format!("{what}: pinned memory counts against RLIMIT_MEMLOCK (ulimit -l)")
