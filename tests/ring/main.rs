@@ -17,6 +17,8 @@ mod devices;
 mod ends;
 mod entries;
 mod halves;
+mod net;
 mod ops;
+mod provided;
 mod setup;
 mod waits;

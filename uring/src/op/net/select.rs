@@ -77,7 +77,7 @@ impl RecvMultishot {
         self
     }
 
-    /// Ends after so many bytes in all; since 6.17, `EINVAL` before. 0 is no limit.
+    /// Ends with the receive that reaches so many bytes in all; since 6.17, `EINVAL` before. 0 is no limit.
     #[inline]
     pub fn limit(mut self, bytes: u32) -> Self {
         self.0.file_index = bytes;
