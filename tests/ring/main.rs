@@ -20,5 +20,6 @@ mod halves;
 mod net;
 mod ops;
 mod provided;
+mod register;
 mod setup;
 mod waits;

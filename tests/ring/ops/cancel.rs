@@ -1,14 +1,15 @@
 //! To cancel requests.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 
 use tests::require;
 use uring::op::cancel::AsyncCancel;
 use uring::op::poll::PollAdd;
+use uring::ring::FilePlace;
 use uring::{Fixed, Op, Ring};
 
-use super::common::{closed_descriptor, kernel_is_at_least, pipe, push, register_files, ring, run, take};
+use super::common::{closed_descriptor, kernel_is_at_least, pipe, push, ring, run, take};
 
 const IN: u32 = libc::EPOLLIN as u32;
 const CANCELED: Result<u32, i32> = Err(libc::ECANCELED);
@@ -39,7 +40,7 @@ fn requests_are_cancelled_by_their_file() {
     let ((reader, _writer), (other, _other_writer)) = (pipe(), pipe());
     let mut ring = ring();
     require!(kernel_is_at_least(6, 0), "Linux 6.0");
-    register_files(&ring, &mut [-1, reader.as_raw_fd()]);
+    ring.registrar().register_files(&[FilePlace::Empty, reader.as_fd().into()]).unwrap();
     polls(&mut ring, &[&reader, &other, &reader, &reader]);
     push(&mut ring, unsafe { AsyncCancel::fd(&other) }.user_data(9));
     assert_eq!(take(&mut ring, 2), [(2, CANCELED), (9, Ok(0))]);

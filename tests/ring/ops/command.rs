@@ -1,7 +1,7 @@
 //! Commands to drivers.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
 use tests::files::{TempFile, check, pread};
@@ -9,7 +9,7 @@ use tests::{or_skip, require};
 use uring::op::command::{Discard, UringCmd, UringCmd80, UringCmd128, ZoneResetAll};
 use uring::{Cqe, Fixed, MixedSqe, Op, Ring, Sqe128};
 
-use super::common::{has, kernel_is_at_least, next, push, register_files, ring, run};
+use super::common::{has, kernel_is_at_least, next, push, ring, run};
 
 fn null() -> File {
     File::options().read(true).write(true).open("/dev/null").expect("/dev/null")
@@ -20,7 +20,7 @@ fn a_command_is_taken_where_a_driver_takes_any() {
     let (null, file) = (null(), TempFile::empty());
     let mut ring = ring();
     require!(kernel_is_at_least(6, 1), "Linux 6.1, whose null device takes every command");
-    register_files(&ring, &mut [null.as_raw_fd()]);
+    ring.registrar().register_files(&[null.as_fd().into()]).unwrap();
     assert_eq!(run(&mut ring, unsafe { UringCmd::new(&null, 1, &[7; 16]) }), Ok(0));
     assert_eq!(run(&mut ring, unsafe { UringCmd::new(Fixed(0), 1, &[7; 16]) }.addr(8).len(9)), Ok(0));
     let refused = unsafe { UringCmd::new(file.file(), 1, &[7; 16]) };
@@ -115,7 +115,7 @@ fn discarded_blocks_are_zero() {
     let mut ring = ring();
     require!(kernel_is_at_least(6, 12), "Linux 6.12");
     let device = or_skip!(block_device(&file));
-    register_files(&ring, &mut [device.as_raw_fd()]);
+    ring.registrar().register_files(&[device.as_fd().into()]).unwrap();
     check(&pread(&device, 0, LEN), 0);
     assert_eq!(run(&mut ring, unsafe { Discard::new(&device, 4096, 8192) }), Ok(0));
     assert_eq!(run(&mut ring, Discard::fixed(Fixed(0), 65_536, 4096)), Ok(0));

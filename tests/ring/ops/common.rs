@@ -2,17 +2,14 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
 pub(crate) use tests::kernel::is_at_least as kernel_is_at_least;
 use uring::{Completion, CqeFlags, Op, Ring, Sqe, Submission, UserData};
-use uring_sys::{
-    IORING_OP_PROVIDE_BUFFERS, IORING_REGISTER_BUFFERS, IORING_REGISTER_FILES, IORING_REGISTER_FILES2,
-    IORING_RSRC_REGISTER_SPARSE, io_uring_register, io_uring_rsrc_register, io_uring_sqe,
-};
+use uring_sys::{IORING_OP_PROVIDE_BUFFERS, io_uring_sqe};
 
 /// A result, or the errno.
 pub(crate) type Taken = Result<u32, i32>;
@@ -80,31 +77,6 @@ pub(crate) fn closed_descriptor() -> BorrowedFd<'static> {
 pub(crate) fn pipe() -> (File, File) {
     let (reader, writer) = tests::fork::pipe();
     (reader.into(), writer.into())
-}
-
-unsafe fn register(ring: &impl AsRawFd, opcode: u32, arg: *mut libc::c_void, nr: u32) {
-    let answer = unsafe { io_uring_register(ring.as_raw_fd(), opcode, arg, nr) };
-    assert!(answer >= 0, "io_uring_register({opcode}): errno {}", -answer);
-}
-
-/// Registers files; -1 leaves a place empty.
-#[track_caller]
-pub(crate) fn register_files(ring: &impl AsRawFd, fds: &mut [RawFd]) {
-    unsafe { register(ring, IORING_REGISTER_FILES, fds.as_mut_ptr().cast(), fds.len() as u32) };
-}
-
-/// Registers a table of `nr` empty places.
-#[track_caller]
-pub(crate) fn register_places(ring: &impl AsRawFd, nr: u32) {
-    let mut arg = io_uring_rsrc_register { nr, flags: IORING_RSRC_REGISTER_SPARSE, ..Default::default() };
-    unsafe { register(ring, IORING_REGISTER_FILES2, (&raw mut arg).cast(), size_of_val(&arg) as u32) };
-}
-
-/// Registers one buffer, number 0.
-#[track_caller]
-pub(crate) fn register_buffer(ring: &impl AsRawFd, buffer: &mut [u8]) {
-    let mut iovec = iovec(buffer);
-    unsafe { register(ring, IORING_REGISTER_BUFFERS, (&raw mut iovec).cast(), 1) };
 }
 
 /// The iovec of a buffer.

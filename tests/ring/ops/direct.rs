@@ -1,15 +1,16 @@
 //! Files without descriptors: made in the table of registered ones, and taken out of there.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use tests::files::{TempFile, check, content, pread};
 use tests::require;
 use uring::op::file::{CWD, Close, OpenHow, Openat, Openat2, Pipe};
 use uring::op::ring::{FilesUpdate, FixedFdInstall};
 use uring::op::rw::{Read, Write};
+use uring::ring::FilePlace;
 use uring::{FileIndex, Fixed, Op, Ring};
 
-use super::common::{NOWHERE, c_path, has, kernel_is_at_least, register_files, register_places, ring, run};
+use super::common::{NOWHERE, c_path, has, kernel_is_at_least, ring, run};
 
 /// Checks that a place has the file with the content.
 #[track_caller]
@@ -32,7 +33,7 @@ fn a_file_is_opened_to_a_place_and_closed_there() {
     let path = c_path(file.path());
     let mut ring = ring();
     require!(kernel_is_at_least(5, 19), "Linux 5.19");
-    register_places(&ring, 4);
+    ring.registrar().register_files_sparse(4).unwrap();
     let open = |flags| unsafe { Openat::new(CWD, path.as_ptr(), flags, 0) };
     assert_eq!(run(&mut ring, open(libc::O_RDONLY).direct(Fixed(2))), Ok(0));
     holds(&mut ring, 2);
@@ -61,7 +62,7 @@ fn a_descriptor_is_made_of_a_place() {
     let file = TempFile::new(100);
     let mut ring = ring();
     require!(has(&ring, Op::FIXED_FD_INSTALL), "Linux 6.8");
-    register_files(&ring, &mut [-1, file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[FilePlace::Empty, file.file().as_fd().into()]).unwrap();
     for (inherited, request) in
         [(false, FixedFdInstall::new(Fixed(1))), (true, FixedFdInstall::new(Fixed(1)).no_cloexec())]
     {
@@ -83,7 +84,8 @@ fn places_are_filled_left_and_emptied() {
     let mut ring = ring();
     let fds = [fd];
     assert_eq!(run(&mut ring, unsafe { FilesUpdate::new(Fixed(0), fds.as_ptr(), 1) }), Err(libc::ENXIO));
-    register_files(&ring, &mut [fd, fd, fd, EMPTY]);
+    let place = file.file().as_fd().into();
+    ring.registrar().register_files(&[place, place, place, FilePlace::Empty]).unwrap();
     let fds = [EMPTY, LEFT, fd];
     assert_eq!(run(&mut ring, unsafe { FilesUpdate::new(Fixed(1), fds.as_ptr(), 3) }), Ok(3));
     is_empty(&mut ring, 1);
@@ -103,7 +105,7 @@ fn free_places_are_found_and_told() {
     let mut fds = [fd, fd];
     let mut ring = ring();
     require!(kernel_is_at_least(6, 0), "Linux 6.0");
-    register_places(&ring, 3);
+    ring.registrar().register_files_sparse(3).unwrap();
     assert_eq!(run(&mut ring, unsafe { FilesUpdate::alloc(fds.as_mut_ptr(), 2) }), Ok(2));
     assert_eq!(fds, [0, 1]);
     holds(&mut ring, 1);
@@ -122,7 +124,7 @@ fn a_pipe_is_made_in_two_places() {
     let (data, mut buffer) = (content(0, 100), [0; 100]);
     let mut ring = ring();
     require!(has(&ring, Op::PIPE), "Linux 6.16");
-    register_places(&ring, 4);
+    ring.registrar().register_files_sparse(4).unwrap();
     let pipe = unsafe { Pipe::new(&raw mut ends, 0) };
     assert_eq!(run(&mut ring, pipe.direct(Fixed(1))), Ok(0));
     assert_eq!(ends, [1, 2]);

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use tests::files::{TempFile, check, pread};
@@ -12,9 +12,7 @@ use tests::require;
 use uring::op::file::{CWD, Close, Fadvise, Fallocate, Ftruncate, OpenHow, Openat, Openat2, Statx};
 use uring::{Fixed, Op, Ring};
 
-use super::common::{
-    Taken, c_path, closed_descriptor, has, kernel_is_at_least, pipe, register_files, ring, run,
-};
+use super::common::{Taken, c_path, closed_descriptor, has, kernel_is_at_least, pipe, ring, run};
 
 /// The file that a request has opened.
 #[track_caller]
@@ -133,7 +131,7 @@ fn statx_knows_what_stat_knows() {
 
 fn with_file(len: usize) -> (TempFile, Ring) {
     let (file, ring) = (TempFile::new(len), ring());
-    register_files(&ring, &mut [file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[file.file().as_fd().into()]).unwrap();
     (file, ring)
 }
 

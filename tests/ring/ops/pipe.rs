@@ -2,21 +2,21 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use tests::files::{TempFile, check, content, pread};
 use tests::require;
 use uring::op::file::{Pipe, Splice, Tee};
 use uring::{Fixed, Op};
 
-use super::common::{closed_descriptor, has, pipe, register_files, ring, run};
+use super::common::{closed_descriptor, has, pipe, ring, run};
 
 #[test]
 fn data_moves_from_a_file_through_a_pipe_to_a_file() {
     let (from, to) = (TempFile::new(10_000), TempFile::empty());
     let (reader, writer) = pipe();
     let mut ring = ring();
-    register_files(&ring, &mut [from.file().as_raw_fd(), writer.as_raw_fd()]);
+    ring.registrar().register_files(&[from.file().as_fd().into(), writer.as_fd().into()]).unwrap();
     let fill = unsafe { Splice::new(from.file(), 100, &writer, u64::MAX, 1000) };
     assert_eq!(run(&mut ring, fill), Ok(1000));
     let fill = Splice::fixed(Fixed(0), 1100, Fixed(1), u64::MAX, 500).splice_flags(libc::SPLICE_F_MOVE);
@@ -49,7 +49,7 @@ fn tee_copies_and_leaves() {
     let data = content(0, 100);
     let mut ring = ring();
     first_writer.write_all(&data).unwrap();
-    register_files(&ring, &mut [first.as_raw_fd(), second_writer.as_raw_fd()]);
+    ring.registrar().register_files(&[first.as_fd().into(), second_writer.as_fd().into()]).unwrap();
     assert_eq!(run(&mut ring, unsafe { Tee::new(&first, &second_writer, 60) }), Ok(60));
     assert_eq!(run(&mut ring, Tee::fixed(Fixed(0), Fixed(1), 40)), Ok(40));
     let mut buffer = [0; 100];

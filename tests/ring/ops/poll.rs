@@ -2,16 +2,14 @@
 
 use std::io::{Read, Write};
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use tests::require;
 use uring::op::poll::{EpollCtl, EpollWait, PollAdd, PollRemove, PollUpdate};
 use uring::{CqeFlags, Fixed, Op, SqeFlags};
 
-use super::common::{
-    closed_descriptor, has, kernel_is_at_least, next, pipe, push, register_files, ring, run, take,
-};
+use super::common::{closed_descriptor, has, kernel_is_at_least, next, pipe, push, ring, run, take};
 
 const IN: u32 = libc::EPOLLIN as u32;
 const OUT: u32 = libc::EPOLLOUT as u32;
@@ -20,7 +18,7 @@ const OUT: u32 = libc::EPOLLOUT as u32;
 fn a_poll_tells_what_a_file_is_ready_for() {
     let (reader, mut writer) = pipe();
     let mut ring = ring();
-    register_files(&ring, &mut [writer.as_raw_fd()]);
+    ring.registrar().register_files(&[writer.as_fd().into()]).unwrap();
     assert_eq!(run(&mut ring, PollAdd::fixed(Fixed(0), IN | OUT)), Ok(OUT));
     push(&mut ring, unsafe { PollAdd::new(&reader, IN) });
     ring.submit().unwrap();

@@ -1,18 +1,16 @@
 //! Requests on rings and their tables.
 
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use tests::files::{TempFile, check};
 use tests::require;
 use uring::op::ring::{MsgRing, MsgRingFd, Nop, Nop128};
 use uring::op::rw::Read;
+use uring::ring::FilePlace;
 use uring::{Cqe, Cqe32, CqeFlags, FileIndex, Fixed, MixedCqe, MixedSqe, Op, Ring, Sqe, Sqe128, SqeFlags};
 
-use super::common::{
-    closed_descriptor, has, kernel_is_at_least, next, push, register_buffer, register_files, register_places,
-    ring, run, take,
-};
+use super::common::{closed_descriptor, has, iovec, kernel_is_at_least, next, push, ring, run, take};
 
 #[test]
 fn nothing_succeeds_and_has_the_result_that_it_is_told() {
@@ -32,8 +30,8 @@ fn nothing_looks_up_what_it_is_told_to() {
     let mut memory = vec![0; 4096];
     let mut ring = ring();
     require!(kernel_is_at_least(6, 17), "Linux 6.17");
-    register_files(&ring, &mut [file.file().as_raw_fd(), -1]);
-    register_buffer(&ring, &mut memory);
+    ring.registrar().register_files(&[file.file().as_fd().into(), FilePlace::Empty]).unwrap();
+    unsafe { ring.registrar().register_buffers(&[iovec(&mut memory)]) }.unwrap();
     // What is not found fails a chain, whatever the result is, which older kernels leave as it was injected.
     let found = |ring: &mut Ring, nop: Nop| {
         push(ring, nop.flags(SqeFlags::IO_LINK).user_data(1));
@@ -126,8 +124,8 @@ fn a_registered_file_is_sent_to_another_ring() {
     let (mut from, mut to) = (ring(), ring());
     require!(kernel_is_at_least(6, 0), "Linux 6.0");
     let to_fd = to.as_fd().try_clone_to_owned().unwrap();
-    register_files(&from, &mut [-1, file.file().as_raw_fd()]);
-    register_places(&to, 3);
+    from.registrar().register_files(&[FilePlace::Empty, file.file().as_fd().into()]).unwrap();
+    to.registrar().register_files_sparse(3).unwrap();
     let send = |place: FileIndex| unsafe { MsgRingFd::new(&to_fd, Fixed(1), place, 77) };
     assert_eq!(run(&mut from, send(Fixed(2).into())), Ok(0));
     assert_eq!(next(&mut to).1, Ok(0));

@@ -1,17 +1,15 @@
 //! Reads and writes.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use tests::files::{TempFile, byte_at, check, content, pread};
 use tests::require;
 use uring::op::rw::{PiAttr, Read, ReadFixed, Readv, ReadvFixed, Write, WriteFixed, Writev, WritevFixed};
+use uring::ring::FilePlace;
 use uring::{Fixed, IoPriority, Op, RwFlags};
 
-use super::common::{
-    NOWHERE, closed_descriptor, has, iovec, kernel_is_at_least, pipe, register_buffer, register_files, ring,
-    run,
-};
+use super::common::{NOWHERE, closed_descriptor, has, iovec, kernel_is_at_least, pipe, ring, run};
 
 const LEN: usize = 10_000;
 
@@ -53,7 +51,7 @@ fn a_registered_file_is_read_and_written_by_its_place() {
     let file = TempFile::new(LEN);
     let mut buffer = [0; 100];
     let mut ring = ring();
-    register_files(&ring, &mut [-1, file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[FilePlace::Empty, file.file().as_fd().into()]).unwrap();
     let read = unsafe { Read::new(Fixed(1), buffer.as_mut_ptr(), buffer.len(), 50) };
     assert_eq!(run(&mut ring, read), Ok(100));
     check(&buffer, 50);
@@ -115,7 +113,7 @@ fn transfers_of_a_registered_buffer_stay_inside_it() {
     let file = TempFile::new(LEN);
     let mut memory = vec![0; 8192];
     let mut ring = ring();
-    register_buffer(&ring, &mut memory[..4096]);
+    unsafe { ring.registrar().register_buffers(&[iovec(&mut memory[..4096])]) }.unwrap();
     let start = memory.as_mut_ptr();
     let read = |from: usize, len| unsafe { ReadFixed::new(file.file(), start.wrapping_add(from), len, 0, 7) };
     assert_eq!(run(&mut ring, read(96, 4000)), Ok(4000));
@@ -137,7 +135,7 @@ fn vectored_transfers_of_a_registered_buffer_stay_inside_it() {
     let mut memory = vec![0; 8192];
     let mut ring = ring();
     require!(has(&ring, Op::READV_FIXED), "Linux 6.15");
-    register_buffer(&ring, &mut memory[..4096]);
+    unsafe { ring.registrar().register_buffers(&[iovec(&mut memory[..4096])]) }.unwrap();
     let (inside, outside) = memory.split_at_mut(4096);
     let (first, second) = inside.split_at_mut(1000);
     let iovecs = [iovec(second), iovec(first), iovec(outside)];

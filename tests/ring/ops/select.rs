@@ -1,14 +1,14 @@
 //! Reads to provided buffers.
 
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 
 use tests::files::{TempFile, check};
 use tests::require;
 use uring::op::rw::{ReadMultishot, ReadSelect};
 use uring::{CqeFlags, Fixed, Op};
 
-use super::common::{has, kernel_is_at_least, next, pipe, provide, push, register_files, ring, run};
+use super::common::{has, kernel_is_at_least, next, pipe, provide, push, ring, run};
 
 const GROUP: u16 = 5;
 
@@ -42,7 +42,7 @@ fn a_read_of_a_registered_file_takes_no_more_than_it_asks_for() {
     let file = TempFile::new(1000);
     let mut memory = [0; 100];
     let mut ring = ring();
-    register_files(&ring, &mut [file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[file.file().as_fd().into()]).unwrap();
     provide(&mut ring, GROUP, &mut memory, 100);
     push(&mut ring, ReadSelect::fixed(Fixed(0), GROUP, 40, 7));
     let (_, result, flags) = next(&mut ring);

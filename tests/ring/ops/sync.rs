@@ -1,18 +1,18 @@
 //! Durability.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use tests::files::{TempFile, check, pread};
 use uring::Fixed;
 use uring::op::sync::{Fsync, SyncFileRange};
 
-use super::common::{closed_descriptor, pipe, register_files, ring, run};
+use super::common::{closed_descriptor, pipe, ring, run};
 
 #[test]
 fn fsync_takes_every_form_and_leaves_the_content() {
     let file = TempFile::new(10_000);
     let mut ring = ring();
-    register_files(&ring, &mut [file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[file.file().as_fd().into()]).unwrap();
     assert_eq!(run(&mut ring, unsafe { Fsync::new(file.file()) }), Ok(0));
     assert_eq!(run(&mut ring, Fsync::fixed(Fixed(0)).datasync()), Ok(0));
     assert_eq!(run(&mut ring, Fsync::fixed(Fixed(0)).range(4096, 100)), Ok(0));
@@ -33,7 +33,7 @@ fn fsync_is_refused_where_the_system_call_is() {
 fn sync_file_range_takes_its_flags() {
     let file = TempFile::new(10_000);
     let mut ring = ring();
-    register_files(&ring, &mut [file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[file.file().as_fd().into()]).unwrap();
     let flags = libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
     assert_eq!(run(&mut ring, unsafe { SyncFileRange::new(file.file(), 0, 4096, flags) }), Ok(0));
     assert_eq!(run(&mut ring, SyncFileRange::fixed(Fixed(0), 0, 0, flags)), Ok(0));

@@ -2,14 +2,14 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use tests::files::TempFile;
 use tests::require;
 use uring::op::file::{Fgetxattr, Fsetxattr, Getxattr, Setxattr};
 use uring::{Fixed, Op};
 
-use super::common::{c_path, has, kernel_is_at_least, register_files, ring, run};
+use super::common::{c_path, has, kernel_is_at_least, ring, run};
 
 const NAME: &CStr = c"user.uring";
 
@@ -60,7 +60,7 @@ fn attributes_are_set_and_read_by_file() {
     let mut ring = ring();
     require!(has(&ring, Op::FSETXATTR), "Linux 5.19");
     require!(has_attributes(&file), "no extended attributes in the temporary directory");
-    register_files(&ring, &mut [file.file().as_raw_fd()]);
+    ring.registrar().register_files(&[file.file().as_fd().into()]).unwrap();
     let set = unsafe { Fsetxattr::new(file.file(), NAME.as_ptr(), b"first".as_ptr(), 5) };
     assert_eq!(run(&mut ring, set.xattr_flags(libc::XATTR_REPLACE)), Err(libc::ENODATA));
     let set = unsafe { Fsetxattr::new(file.file(), NAME.as_ptr(), b"first".as_ptr(), 5) };

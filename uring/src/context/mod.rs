@@ -9,6 +9,7 @@ mod split;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -112,6 +113,7 @@ impl URingContext {
     fn with(request: &Request<'_>) -> Result<Self> {
         let mut ring = Ring::with(request)?;
         ring.reap.counts = true;
+        ring.submit.core.counts.store(true, Ordering::Relaxed);
         let slots = Slots::new(ring.submit.sq.entries());
         Ok(Self { ring, slots })
     }

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use super::URingContext;
 use crate::error::Result;
-use crate::ring::Registrar;
+use crate::ring::{FilePlace, Registrar};
 
 /// Registered files and buffers; see
 /// [`io_uring_register(2)`](https://man7.org/linux/man-pages/man2/io_uring_register.2.html).
@@ -23,15 +23,15 @@ impl URingContext {
     ///
     /// `EBUSY` if a table is registered, `EMFILE` beyond `RLIMIT_NOFILE`, `EINVAL` for an empty one.
     pub fn register_files(&mut self, files: &[BorrowedFd<'_>]) -> Result<()> {
-        self.ring.registrar().register_files(files)
+        let files: Vec<_> = files.iter().map(|&file| FilePlace::File(file)).collect();
+        self.ring.registrar().register_files(&files)
     }
 
-    /// Registers a table of `nr` empty places, to be filled by [`update_files`](Self::update_files);
-    /// since 5.19.
+    /// Registers a table of `nr` empty places, to be filled by [`update_files`](Self::update_files).
     ///
     /// # Errors
     ///
-    /// As [`register_files`](Self::register_files); `EINVAL` before 5.19.
+    /// As [`register_files`](Self::register_files).
     pub fn register_files_sparse(&mut self, nr: u32) -> Result<()> {
         self.ring.registrar().register_files_sparse(nr)
     }
@@ -44,7 +44,8 @@ impl URingContext {
     ///
     /// `ENXIO` without a table, `EINVAL` beyond its end, `EBADF` if the first is not open.
     pub fn update_files(&mut self, first: u32, files: &[Option<BorrowedFd<'_>>]) -> Result<usize> {
-        self.ring.registrar().update_files(first, files)
+        let files: Vec<_> = files.iter().map(|&file| file.into()).collect();
+        self.ring.registrar().update_files(first, &files)
     }
 
     /// Removes the table of files.

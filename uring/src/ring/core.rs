@@ -60,6 +60,8 @@ pub(crate) struct Core {
     pub(super) clock: AtomicI32,
     restrictions: Option<Restrictions>,
     ledger: Option<Ledger>,
+    /// Whether each completion is taken for that of a request, so that there must be no others.
+    pub(crate) counts: AtomicBool,
     pub(super) has_buffers: AtomicBool,
     pub(super) has_files: AtomicBool,
     /// Rings of provided buffers, which have owners of their own.
@@ -99,6 +101,7 @@ impl Core {
             clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
             restrictions: request.restrictions.clone(),
             ledger: None,
+            counts: AtomicBool::new(false),
             has_buffers: AtomicBool::new(false),
             has_files: AtomicBool::new(false),
             provided: Arc::default(),

@@ -58,6 +58,7 @@ pub use self::register::{
     Clock, Filter, Napi, NapiTracking, Registrar, Zcrx, ZcrxArea, ZcrxEvents, ZcrxQueue,
     register_task_filter, send_message,
 };
+pub use self::register::{FilePlace, Tag};
 use self::setup::Request;
 pub use self::split::{CompletionQueue, SubmissionQueue};
 use self::submit::Submit;

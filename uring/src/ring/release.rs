@@ -19,9 +19,9 @@ impl Core {
     pub(super) fn await_release(&self) -> io::Result<()> {
         let (reader, writer) = pipe()?;
         if self.has_files.load(Ordering::Relaxed) {
-            self.update_files(0, &[Some(writer.as_fd())])?;
+            self.update_files(0, &[writer.as_fd().into()])?;
         } else {
-            self.register_files(&[writer.as_fd()])?;
+            self.register_files(&[writer.as_fd().into()])?;
         }
         // Unregistering files would close it too early.
         self.has_files.store(false, Ordering::Relaxed);

@@ -14,11 +14,13 @@ mod zcrx;
 use std::io;
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use uring_sys::{IORING_REGISTER_ENABLE_RINGS, io_uring_register};
 
 pub use self::clock::Clock;
+pub use self::files::FilePlace;
 pub use self::filter::{Filter, register_task_filter};
 pub use self::message::send_message;
 pub use self::napi::{Napi, NapiTracking};
@@ -36,18 +38,18 @@ use crate::error::{Error, Result};
 /// [`Error::Forked`].
 #[derive(Clone, Copy, Debug)]
 pub struct Registrar<'ring> {
-    core: &'ring Core,
+    core: &'ring Arc<Core>,
     /// The ring may be bound to the thread that this is made in.
     not_send: PhantomData<*const ()>,
 }
 
 impl<'ring> Registrar<'ring> {
-    pub(crate) fn new(core: &'ring Core) -> Self {
+    pub(crate) fn new(core: &'ring Arc<Core>) -> Self {
         Self { core, not_send: PhantomData }
     }
 
     /// The ring, unless this is a child of the process that it belongs to.
-    pub(super) fn core(self) -> Result<&'ring Core> {
+    pub(super) fn core(self) -> Result<&'ring Arc<Core>> {
         if self.core.gate().owner().get() == 0 { Err(Error::Forked) } else { Ok(self.core) }
     }
 
@@ -68,7 +70,24 @@ impl<'ring> Registrar<'ring> {
     }
 }
 
+/// What the kernel is told to call its hold on a file or a buffer: when it lets go of it, a completion of that name and
+/// of result 0 is posted. 0 asks for none.
+pub type Tag = u64;
+
 impl Core {
+    /// Has the completions of `tags` expected, unless `done` fails.
+    fn with_tags<T>(&self, tags: &[Tag], done: impl FnOnce() -> Result<T>) -> Result<T> {
+        let tags = || tags.iter().copied().filter(|&tag| tag != 0);
+        if tags().count() > 0 && self.counts.load(Ordering::Relaxed) {
+            return Err(Error::invalid(
+                "io_uring_register",
+                "tags: this context counts its requests by their completions, and cannot have others; take a `Ring`",
+            ));
+        }
+        self.note_added(tags());
+        done().inspect_err(|_| self.note_taken(tags()))
+    }
+
     /// # Safety
     ///
     /// `arg` and `nr` are what `opcode` takes, and valid for what the kernel does with them.
