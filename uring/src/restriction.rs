@@ -2,17 +2,21 @@
 
 use uring_sys::{
     IORING_RESTRICTION_REGISTER_OP, IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
-    IORING_RESTRICTION_SQE_FLAGS_REQUIRED, IORING_RESTRICTION_SQE_OP, IOSQE_FIXED_FILE, io_uring_restriction,
+    IORING_RESTRICTION_SQE_FLAGS_REQUIRED, IORING_RESTRICTION_SQE_OP, io_uring_restriction,
     io_uring_restriction__bindgen_ty_1,
 };
 
 use crate::codes::{Op, RegisterOp};
+use crate::entry::SqeFlags;
+use crate::error::{Error, Result};
+use crate::ring::register::restrict_thread;
 
 /// An allow-list for a ring: the kernel refuses everything else with `EACCES`.
 ///
 /// See [`io_uring_register(2)`](https://man7.org/linux/man-pages/man2/io_uring_register.2.html),
 /// `IORING_REGISTER_RESTRICTIONS`. A ring that does no more than it was made for is worth less to whoever
-/// takes over the process. `ASYNC_CANCEL` is always allowed: dropping a context relies on it.
+/// takes over the process. Always allowed is what a drop relies on: `ASYNC_CANCEL`, the flag `IO_DRAIN`, and to take back
+/// the ring's place among the registered descriptors of its thread.
 ///
 /// ```
 /// use uring::{Op, Restrictions, URingContext};
@@ -37,7 +41,8 @@ use crate::codes::{Op, RegisterOp};
 pub struct Restrictions {
     ops: Vec<Op>,
     register_ops: Vec<RegisterOp>,
-    fixed_files_only: bool,
+    allowed: SqeFlags,
+    required: SqeFlags,
 }
 
 impl Restrictions {
@@ -58,39 +63,82 @@ impl Restrictions {
         self
     }
 
+    /// Allows flags of requests; without it they are `FIXED_FILE`, `IO_DRAIN` and those that are required.
+    pub fn allow_flags(mut self, flags: SqeFlags) -> Self {
+        self.allowed |= flags;
+        self
+    }
+
+    /// Demands flags of every request: `FIXED_FILE`, `ASYNC`, `IO_LINK`, `IO_HARDLINK`. Others would keep the drop from
+    /// cancelling, and are refused as the ring is made. Since 5.19.
+    pub fn require_flags(mut self, flags: SqeFlags) -> Self {
+        self.required |= flags;
+        self
+    }
+
     /// Demands that every request names a registered file ([`Fixed`](crate::Fixed)).
     ///
     /// Files are then registered after `build`, so [`RegisterOp::REGISTER_FILES`] has to be allowed.
     /// Requests that name no file, such as a NOP, are refused as well, but for those that cancel. Since 5.19.
-    pub fn require_fixed_files(mut self) -> Self {
-        self.fixed_files_only = true;
-        self
+    pub fn require_fixed_files(self) -> Self {
+        self.require_flags(SqeFlags::FIXED_FILE)
+    }
+
+    /// Restricts every ring that the calling thread makes from now on, and the threads and processes that it starts, for
+    /// good (`IORING_REGISTER_RESTRICTIONS` without a ring, since 7.0).
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if the thread is restricted, `EACCES` without `CAP_SYS_ADMIN` or `PR_SET_NO_NEW_PRIVS`, `EINVAL` for
+    /// required flags, with which no drop could be sure of its end, and before 7.0.
+    pub fn restrict_thread(&self) -> Result<()> {
+        if self.required != SqeFlags::empty() {
+            return Err(Error::invalid(
+                "io_uring_register",
+                "restrictions of a thread: required flags would keep its rings from being dropped",
+            ));
+        }
+        restrict_thread(&self.to_raw(true))
+    }
+
+    /// Fails for what a ring could not be dropped with.
+    pub(crate) fn check(&self) -> Result<()> {
+        let carried = SqeFlags::FIXED_FILE | SqeFlags::ASYNC | SqeFlags::IO_LINK | SqeFlags::IO_HARDLINK;
+        if carried.contains(self.required) {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "io_uring_register",
+            format!("restrictions: {:?} cannot be required, since a drop could not cancel", self.required),
+        ))
     }
 
     /// Flags that every entry has to carry, those of the drop's own cancel request included.
     pub(crate) fn required_flags(&self) -> u8 {
-        if self.fixed_files_only { IOSQE_FIXED_FILE as u8 } else { 0 }
+        self.required.bits()
     }
 
-    /// The list as the kernel takes it.
-    pub(crate) fn to_raw(&self) -> Vec<io_uring_restriction> {
+    /// The list as the kernel takes it: one that has places for ring descriptors, since 5.18, or has not and would not
+    /// take the name of what frees them.
+    pub(crate) fn to_raw(&self, has_places: bool) -> Vec<io_uring_restriction> {
         let restriction = |opcode: u32, value: u8| io_uring_restriction {
             opcode: opcode as u16,
             __bindgen_anon_1: io_uring_restriction__bindgen_ty_1 { sqe_op: value },
             ..Default::default()
         };
         let ops = self.ops.iter().chain([&Op::ASYNC_CANCEL]);
-        let flags = IOSQE_FIXED_FILE as u8;
+        let flags = SqeFlags::FIXED_FILE | SqeFlags::IO_DRAIN | self.allowed | self.required;
         let mut raw: Vec<_> = ops.map(|op| restriction(IORING_RESTRICTION_SQE_OP, op.code())).collect();
-        // Since 7.0 a list without any register operation restricts none of them. The one that is always on it
-        // does nothing to a ring that is enabled.
-        let register = self.register_ops.iter().chain([&RegisterOp::REGISTER_ENABLE_RINGS]);
+        // Since 7.0 a list without any register operation restricts none of them. What is always on it does nothing to a
+        // ring that is enabled.
+        let always = [RegisterOp::REGISTER_ENABLE_RINGS, RegisterOp::UNREGISTER_RING_FDS];
+        let register = self.register_ops.iter().chain(&always[..if has_places { 2 } else { 1 }]);
         // Register operations that do not fit eight bits do not exist.
         let register = register.filter_map(|op| u8::try_from(op.code()).ok());
         raw.extend(register.map(|op| restriction(IORING_RESTRICTION_REGISTER_OP, op)));
-        raw.push(restriction(IORING_RESTRICTION_SQE_FLAGS_ALLOWED, flags));
-        if self.fixed_files_only {
-            raw.push(restriction(IORING_RESTRICTION_SQE_FLAGS_REQUIRED, flags));
+        raw.push(restriction(IORING_RESTRICTION_SQE_FLAGS_ALLOWED, flags.bits()));
+        if self.required != SqeFlags::empty() {
+            raw.push(restriction(IORING_RESTRICTION_SQE_FLAGS_REQUIRED, self.required.bits()));
         }
         raw
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uring_sys::{
     IORING_FEAT_LINKED_FILE, IORING_FEAT_REG_REG_RING, IORING_SETUP_R_DISABLED, IORING_SETUP_SINGLE_ISSUER,
-    io_cqring_offsets, io_sqring_offsets, io_uring_params,
+    IORING_SETUP_SUBMIT_ALL, io_cqring_offsets, io_sqring_offsets, io_uring_params,
 };
 
 use super::cq::Cq;
@@ -17,6 +17,7 @@ use super::index::Index;
 use super::ledger::Ledger;
 use super::mapping::Mapping;
 use super::provided::Provided;
+use super::register::{Kept, Tenancy};
 use super::release;
 use super::setup::{Made, Request, map_error};
 use super::sq::Sq;
@@ -58,11 +59,13 @@ pub(crate) struct Core {
     enables: bool,
     /// What absolute times are times of.
     pub(super) clock: AtomicI32,
-    restrictions: Option<Restrictions>,
+    restrictions: OnceLock<Restrictions>,
     ledger: Option<Ledger>,
     /// Whether each completion is taken for that of a request, so that there must be no others.
     pub(crate) counts: AtomicBool,
     pub(super) has_buffers: AtomicBool,
+    pub(super) tenancy: Arc<Tenancy>,
+    pub(super) kept: Kept,
     pub(super) has_files: AtomicBool,
     /// Rings of provided buffers, which have owners of their own.
     pub(super) provided: Arc<Provided>,
@@ -99,10 +102,12 @@ impl Core {
             // Who asked for a disabled ring enables it; the rest of them is disabled for our own ends.
             enables: params.flags & !request.flags & IORING_SETUP_R_DISABLED != 0,
             clock: AtomicI32::new(libc::CLOCK_MONOTONIC),
-            restrictions: request.restrictions.clone(),
+            restrictions: OnceLock::new(),
             ledger: None,
             counts: AtomicBool::new(false),
             has_buffers: AtomicBool::new(false),
+            tenancy: Arc::default(),
+            kept: Kept::default(),
             has_files: AtomicBool::new(false),
             provided: Arc::default(),
             released: OnceLock::new(),
@@ -110,17 +115,8 @@ impl Core {
         if !core.can_cancel_any() {
             core.ledger = Some(Ledger::default());
         }
-        if let Some(restrictions) = &core.restrictions {
-            if restrictions.required_flags() != 0 && core.ledger.is_some() {
-                // There a request to cancel must not carry the flag that all have to carry, so nothing could
-                // be cancelled, and a drop might wait for ever.
-                return Err(Error::kernel(
-                    "io_uring_register",
-                    io::Error::from_raw_os_error(libc::EOPNOTSUPP),
-                    "`require_fixed_files` takes Linux 5.19 or newer",
-                ));
-            }
-            core.register_restrictions(&mut restrictions.to_raw())?;
+        if let Some(restrictions) = &request.restrictions {
+            core.restrict(restrictions)?;
             // A ring that is bound to the thread that enables it is enabled by the first one that enters.
             if core.enables && params.flags & IORING_SETUP_SINGLE_ISSUER == 0 {
                 core.enable()?;
@@ -193,7 +189,7 @@ impl Core {
             let _ = self.enable();
         }
         // A restricted ring may refuse to register descriptors, and to take them back.
-        if self.restrictions.is_some() { None } else { Registration::new(self.descriptor()?) }
+        if self.restrictions.get().is_some() { None } else { Registration::new(self.descriptor()?) }
     }
 
     /// What is in flight, where the kernel has to be told what to cancel.
@@ -215,9 +211,28 @@ impl Core {
         }
     }
 
+    /// Restricts the ring, which is disabled, once and for all.
+    pub(crate) fn restrict(&self, restrictions: &Restrictions) -> Result<()> {
+        restrictions.check()?;
+        if restrictions.required_flags() != 0 && self.ledger.is_some() {
+            // There a request to cancel must not carry the flag that all have to carry, so nothing could
+            // be cancelled, and a drop might wait for ever.
+            return Err(Error::unsupported(
+                "io_uring_register",
+                "flags that every request has to carry take Linux 5.19 or newer",
+            ));
+        }
+        // `SUBMIT_ALL`, which every ring has that can, came with the same kernel.
+        let has_places = self.setup_flags() & IORING_SETUP_SUBMIT_ALL != 0;
+        self.register_restrictions(&mut restrictions.to_raw(has_places))?;
+        // The kernel takes them once only.
+        let _ = self.restrictions.set(restrictions.clone());
+        Ok(())
+    }
+
     /// Flags that the restrictions demand of every entry.
     pub(crate) fn required_flags(&self) -> u8 {
-        self.restrictions.as_ref().map_or(0, Restrictions::required_flags)
+        self.restrictions.get().map_or(0, Restrictions::required_flags)
     }
 }
 

@@ -54,11 +54,7 @@ pub use self::layout::Layout;
 pub use self::provided::{BufRing, BufRingOptions, Buffer, Bundle};
 pub use self::reap::Completions;
 use self::reap::Reap;
-pub use self::register::{
-    Clock, Filter, Napi, NapiTracking, Registrar, Zcrx, ZcrxArea, ZcrxEvents, ZcrxQueue,
-    register_task_filter, send_message,
-};
-pub use self::register::{FilePlace, Tag};
+pub use self::register::*;
 use self::setup::Request;
 pub use self::split::{CompletionQueue, SubmissionQueue};
 use self::submit::Submit;

@@ -40,7 +40,9 @@ pub(crate) fn try_teardown<S: Submission, C: Completion>(
         // The parent's requests are the parent's.
         return Ok(());
     }
-    quiesce(submit, reap).inspect_err(|_| {
+    let ended = quiesce(submit, reap);
+    submit.core.tenancy.end(ended.is_err());
+    ended.inspect_err(|_| {
         // The descriptor and the mappings stay; what an entry points to is not needed any more, since the
         // kernel has consumed every entry in flight (`IORING_FEAT_SUBMIT_STABLE`).
         mem::forget(Arc::clone(&submit.core));
@@ -85,26 +87,45 @@ fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C
         enter(submit, Instant::now() + PATIENCE)?;
         reap.iter().for_each(drop);
     }
+    // A ring that may do little may cancel: the marker then cancels what there is not.
+    for op in [Op::NOP, Op::ASYNC_CANCEL] {
+        match await_marker(submit, reap, op)? {
+            Ok(_) => return Ok(()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOENT) => return Ok(()),
+                Some(libc::EACCES) => {}
+                _ => break,
+            },
+        }
+    }
+    // A ring with requests that post nothing takes no such marker.
+    submit.core.await_release()
+}
+
+/// Submits a request that starts when all others have ended, and waits for its completion.
+fn await_marker<S: Submission, C: Completion>(
+    submit: &mut Submit<S>,
+    reap: &mut Reap<C>,
+    op: Op,
+) -> io::Result<io::Result<u32>> {
     // Named by an address that nothing else has.
     let marker = 0u8;
     let user_data = (&raw const marker).expose_provenance() as u64;
     let flags = SqeFlags::IO_DRAIN.bits() | submit.core.required_flags();
-    while submit.push_own(Sqe { flags, user_data, ..Sqe::new(Op::NOP) }).is_err() {
+    // Whatever else it may name has ended when it starts.
+    let addr = if op == Op::ASYNC_CANCEL { user_data + 1 } else { 0 };
+    while submit.push_own(Sqe { flags, user_data, addr, ..Sqe::new(op) }).is_err() {
         enter(submit, Instant::now() + PATIENCE)?;
     }
     loop {
         let retry_at = Instant::now() + PATIENCE;
         while Instant::now() < retry_at {
             enter(submit, retry_at)?;
-            let end = reap.iter().find(|cqe| cqe.first().user_data == user_data);
-            match end.map(|cqe| cqe.first().result()) {
-                None => {}
-                Some(Ok(_)) => return Ok(()),
-                // A ring with requests that post nothing takes no such marker, and a restricted one perhaps.
-                Some(Err(_)) => return submit.core.await_release(),
+            if let Some(end) = reap.iter().find(|cqe| cqe.first().user_data == user_data) {
+                return Ok(end.first().result());
             }
             if reap.lost {
-                return submit.core.await_release();
+                return Ok(Err(io::Error::from_raw_os_error(libc::EBADR)));
             }
         }
         // What comes behind the marker waits for it, so this goes another way, where there is one.

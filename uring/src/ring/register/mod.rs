@@ -3,12 +3,15 @@
 mod buffers;
 mod cancel;
 mod clock;
+mod clone;
 mod files;
 mod filter;
 mod message;
 mod napi;
+mod owned;
 mod query;
 mod restrictions;
+mod tenancy;
 mod zcrx;
 
 use std::io;
@@ -20,11 +23,15 @@ use std::sync::atomic::Ordering;
 use uring_sys::{IORING_REGISTER_ENABLE_RINGS, io_uring_register};
 
 pub use self::clock::Clock;
+pub use self::clone::CloneBuffers;
 pub use self::files::FilePlace;
 pub use self::filter::{Filter, register_task_filter};
 pub use self::message::send_message;
 pub use self::napi::{Napi, NapiTracking};
+pub use self::owned::{BufferMemory, BuffersError, RegisteredBuffers};
 pub(crate) use self::query::query;
+pub(crate) use self::restrictions::restrict_thread;
+pub(super) use self::tenancy::{Kept, Tenancy};
 pub use self::zcrx::{Zcrx, ZcrxArea, ZcrxEvents, ZcrxQueue};
 use super::core::Core;
 use crate::entry::result;
