@@ -21,5 +21,7 @@ mod net;
 mod ops;
 mod provided;
 mod register;
+mod scenarios;
 mod setup;
+mod setup_sets;
 mod waits;

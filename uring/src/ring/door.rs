@@ -13,8 +13,9 @@ pub(crate) enum Door {
     Registered(Registration),
 }
 
-/// What no ring is entered by: the kernel answers `EBADF`.
-const CLOSED: RawFd = -1;
+/// What no ring is entered by: the kernel answers `EBADF`. By -1 it would take some register operations for ones
+/// that need no ring, and do them.
+const CLOSED: RawFd = -2;
 
 impl Door {
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
