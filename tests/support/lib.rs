@@ -1,6 +1,6 @@
 //! What the test binaries of this workspace share.
 //!
-//! * [`skip!`], [`require!`], [`or_skip!`], [`guest_only!`]: a case that this machine cannot run says so instead of
+//! * [`skip!`], [`require!`], [`require_newer!`], [`or_skip!`], [`guest_only!`]: a case that this machine cannot run says so instead of
 //!   passing silently.
 //! * [`late`]: a disk whose reads stay in flight until a test lets them go.
 //! * [`in_child!`], [`fork`]: what must not happen in the test process itself.

@@ -74,6 +74,18 @@ macro_rules! require {
     };
 }
 
+/// Goes on if the condition holds, else skips for what no kernel of a machine has that CI runs on, but one of the guests
+/// has: `require_newer!(is_at_least(7, 0), "Linux 7.0")`. Never a failure.
+#[macro_export]
+macro_rules! require_newer {
+    ($condition:expr, $($reason:tt)+) => {
+        if !$condition {
+            $crate::skip::skip_outside_guests($crate::test_name!(), &::std::format_args!($($reason)+));
+            return;
+        }
+    };
+}
+
 /// Goes on in a guest, else ends the test with a printed skip that is never a failure:
 /// `guest_only!("turns a global limit")`.
 #[macro_export]

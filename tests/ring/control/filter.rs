@@ -1,4 +1,4 @@
-use tests::{in_child, require};
+use tests::{in_child, require_newer};
 use uring::op::ring::Nop;
 use uring::ring::{Filter, register_task_filter};
 use uring::{Op, RegisterOp, Ring};
@@ -30,7 +30,7 @@ fn answer(ring: &mut Ring) -> Result<u32, i32> {
 #[test]
 fn a_program_lets_requests_pass_or_not() {
     let mut ring = ring(4);
-    require!(has_filters(&ring), "Linux 7.0");
+    require_newer!(has_filters(&ring), "Linux 7.0");
     ring.registrar().register_filter(Filter::new(Op::NOP, &always(1))).unwrap();
     assert_eq!(answer(&mut ring), Ok(0));
     ring.registrar().register_filter(Filter::new(Op::NOP, &always(0))).unwrap();
@@ -42,14 +42,14 @@ fn a_program_lets_requests_pass_or_not() {
 #[test]
 fn a_program_may_refuse_what_has_none() {
     let mut ring = ring(4);
-    require!(has_filters(&ring), "Linux 7.0");
+    require_newer!(has_filters(&ring), "Linux 7.0");
     ring.registrar().register_filter(Filter::new(Op::FSYNC, &always(1)).deny_rest()).unwrap();
     assert_eq!(answer(&mut ring), Err(libc::EACCES));
 }
 
 #[test]
 fn a_thread_filters_all_rings_that_it_makes() {
-    require!(has_filters(&ring(4)), "Linux 7.0");
+    require_newer!(has_filters(&ring(4)), "Linux 7.0");
     in_child!(|| {
         let mut before = ring(4);
         register_task_filter(Filter::new(Op::NOP, &always(0))).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use tests::require;
 use uring::op::net::Accept;
@@ -10,7 +10,7 @@ use uring::op::rw::Write as WriteOp;
 use uring::{CqeFlags, FileIndex, Fixed};
 
 use super::common::{NAME_LEN, Name, listener, made, name_of};
-use crate::ops::common::{kernel_is_at_least, next, push, register_files, register_places, ring, run};
+use crate::ops::common::{kernel_is_at_least, next, push, ring, run};
 
 fn connect(listener: &impl AsRawFd) -> TcpStream {
     TcpStream::connect(name_of(listener)).unwrap()
@@ -39,7 +39,7 @@ fn an_accept_goes_on_until_it_is_cancelled() {
     let listener = listener();
     let mut ring = ring();
     require!(kernel_is_at_least(5, 19), "Linux 5.19");
-    register_files(&ring, &mut [listener.as_raw_fd()]);
+    ring.registrar().register_files(&[listener.as_fd().into()]).unwrap();
     push(&mut ring, Accept::fixed(Fixed(0), libc::SOCK_NONBLOCK).multishot().user_data(3));
     ring.submit().unwrap();
     for _ in 0..3 {
@@ -61,7 +61,7 @@ fn connections_are_accepted_to_places() {
     let listener = listener();
     let mut ring = ring();
     require!(kernel_is_at_least(5, 19), "Linux 5.19");
-    register_places(&ring, 4);
+    ring.registrar().register_files_sparse(4).unwrap();
     let accept = || unsafe { Accept::new(&listener, 0) };
     let mut clients = [0; 3].map(|_| connect(&listener));
     assert_eq!(run(&mut ring, accept().direct(Fixed(1))), Ok(0));

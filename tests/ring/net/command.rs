@@ -1,22 +1,22 @@
 //! Questions to sockets, and their options.
 
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 
-use tests::require;
+use tests::{require, require_newer};
 use uring::op::net::{Getsockname, Getsockopt, Setsockopt, Siocinq, Siocoutq, Timestamp, TxTimestamp};
 use uring::{Cqe32, Fixed, Ring, Sqe};
 
 use super::common::{NAME_LEN, Name, name_of, tcp, udp};
-use crate::ops::common::{kernel_is_at_least, pipe, push, register_files, ring, run};
+use crate::ops::common::{kernel_is_at_least, pipe, push, ring, run};
 
 #[test]
 fn a_socket_tells_what_waits_in_it() {
     let (mut client, server) = tcp();
     let mut ring = ring();
     require!(kernel_is_at_least(6, 7), "Linux 6.7");
-    register_files(&ring, &mut [server.as_raw_fd()]);
+    ring.registrar().register_files(&[server.as_fd().into()]).unwrap();
     assert_eq!(run(&mut ring, Siocinq::fixed(Fixed(0))), Ok(0));
     client.write_all(b"hello").unwrap();
     server.peek(&mut [0]).unwrap();
@@ -60,7 +60,7 @@ fn a_socket_tells_its_name_and_that_of_its_peer() {
     if !kernel_is_at_least(6, 19) {
         assert_eq!(run(&mut ring, ask()), Err(libc::EOPNOTSUPP));
     }
-    require!(kernel_is_at_least(6, 19), "Linux 6.19");
+    require_newer!(kernel_is_at_least(6, 19), "Linux 6.19");
     assert_eq!(run(&mut ring, ask()), Ok(0));
     assert_eq!((name.address(), len), (name_of(&client), NAME_LEN));
     assert_eq!(run(&mut ring, ask().peer()), Ok(0));

@@ -1,7 +1,7 @@
 //! Receives that go on.
 
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use tests::require;
@@ -10,7 +10,7 @@ use uring::ring::{BufRing, BufRingOptions};
 use uring::{CqeFlags, Fixed, Ring};
 
 use super::common::tcp;
-use crate::ops::common::{kernel_is_at_least, next, push, register_files, ring, run};
+use crate::ops::common::{kernel_is_at_least, next, push, ring, run};
 
 const GROUP: u16 = 4;
 
@@ -32,7 +32,7 @@ fn a_receive_goes_on_until_the_end() {
     let (client, mut server) = tcp();
     let mut ring = ring();
     require!(kernel_is_at_least(6, 0), "Linux 6.0");
-    register_files(&ring, &mut [client.as_raw_fd()]);
+    ring.registrar().register_files(&[client.as_fd().into()]).unwrap();
     let buffers = buffers(&ring);
     push(&mut ring, RecvMultishot::fixed(Fixed(0), GROUP, 0).poll_first());
     ring.submit().unwrap();

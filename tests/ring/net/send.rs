@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::ptr;
 
@@ -12,7 +12,7 @@ use uring::{CqeFlags, Fixed, Target};
 
 use super::common::{NAME_LEN, Name, tcp, udp};
 use crate::ops::common::{
-    NOWHERE, closed_descriptor, iovec, kernel_is_at_least, next, pipe, push, register_files, ring, run, take,
+    NOWHERE, closed_descriptor, iovec, kernel_is_at_least, next, pipe, push, ring, run, take,
 };
 
 fn send(to: impl Target, data: &'static [u8]) -> Send {
@@ -45,7 +45,7 @@ fn a_registered_socket_stands_for_a_descriptor() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let mut buffer = [0; 8];
     let mut ring = ring();
-    register_files(&ring, &mut [-1, near.as_raw_fd()]);
+    ring.registrar().register_files(&[uring::ring::FilePlace::Empty, near.as_fd().into()]).unwrap();
     assert_eq!(run(&mut ring, send(Fixed(1), b"hello")), Ok(5));
     far.read_exact(&mut buffer[..5]).unwrap();
     far.write_all(b"world").unwrap();

@@ -10,7 +10,7 @@ use uring::op::net::{Bind, Connect, Listen, Send, Shutdown, Socket};
 use uring::{Fixed, Op};
 
 use super::common::{NAME_LEN, Name, listener, made, name_of};
-use crate::ops::common::{has, pipe, register_places, ring, run, take};
+use crate::ops::common::{has, pipe, ring, run, take};
 
 const ANY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
@@ -82,7 +82,7 @@ fn a_socket_may_live_without_a_descriptor() {
     let to = Name::of(name_of(&listener));
     let mut ring = ring();
     require!(has(&ring, Op::SOCKET), "Linux 5.19");
-    register_places(&ring, 2);
+    ring.registrar().register_files_sparse(2).unwrap();
     let socket = |kind| Socket::new(libc::AF_INET, libc::SOCK_STREAM | kind, 0).direct(Fixed(1));
     assert_eq!(run(&mut ring, socket(0)), Ok(0));
     assert_eq!(run(&mut ring, socket(libc::SOCK_CLOEXEC)), Err(libc::EINVAL));
@@ -119,7 +119,7 @@ fn a_socket_gets_a_name_and_listens() {
 fn a_chain_makes_a_server() {
     let mut ring = ring();
     require!(has(&ring, Op::LISTEN), "Linux 6.11");
-    register_places(&ring, 1);
+    ring.registrar().register_files_sparse(1).unwrap();
     let (any, link) = (Name::of(ANY), uring::SqeFlags::IO_LINK);
     let socket = Socket::new(libc::AF_INET, libc::SOCK_STREAM, 0).direct(Fixed(0));
     ring.push(socket.flags(link).user_data(1)).unwrap();

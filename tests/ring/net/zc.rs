@@ -8,7 +8,7 @@ use uring::op::net::{RecvZc, SendZc, SendmsgZc, ZC_COPIED};
 use uring::{Cqe32, Op, Ring, Sqe};
 
 use super::common::{NAME_LEN, Name, result, tcp, udp};
-use crate::ops::common::{has, iovec, kernel_is_at_least, push, register_buffer, ring, run};
+use crate::ops::common::{has, iovec, kernel_is_at_least, push, ring, run};
 
 /// Runs a send and gives its result, and that of the notification, if there is one: that of an error may have none.
 #[track_caller]
@@ -49,7 +49,7 @@ fn a_send_without_copies_takes_a_registered_buffer() {
     let mut buffer = vec![0; 4096];
     let mut ring = ring();
     require!(has(&ring, Op::SEND_ZC), "Linux 6.0");
-    register_buffer(&ring, &mut memory);
+    unsafe { ring.registrar().register_buffers(&[iovec(&mut memory)]) }.unwrap();
     let send = |at: usize| unsafe { SendZc::new(&client, memory.as_ptr().add(at), 4096, 0) };
     assert_eq!(run_zc(&mut ring, send(4096).fixed_buffer(0)).0, Ok(4096));
     server.read_exact(&mut buffer).unwrap();

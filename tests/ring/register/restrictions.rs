@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use tests::files::TempFile;
-use tests::{in_child, require};
+use tests::{in_child, require, require_newer};
 use uring::op::poll::PollAdd;
 use uring::op::ring::Nop;
 use uring::op::rw::Read;
@@ -121,7 +121,7 @@ fn a_kernel_that_cannot_restrict_a_thread_says_so() {
 
 #[test]
 fn the_rings_of_a_restricted_thread_do_what_is_allowed_and_end() {
-    require!(kernel_is_at_least(7, 0), "Linux 7.0");
+    require_newer!(kernel_is_at_least(7, 0), "Linux 7.0");
     let file = TempFile::new(100);
     in_a_thread(|| {
         let restrictions = Restrictions::new().allow_op(Op::READ);
@@ -155,7 +155,7 @@ fn the_rings_of_a_restricted_thread_do_what_is_allowed_and_end() {
 
 #[test]
 fn restricting_a_thread_takes_that_it_gains_no_privileges() {
-    require!(kernel_is_at_least(7, 0), "Linux 7.0");
+    require_newer!(kernel_is_at_least(7, 0), "Linux 7.0");
     in_child!(|| {
         let refusal = std::thread::spawn(|| {
             drop_privileges();

@@ -155,7 +155,7 @@ fn a_ring_without_a_descriptor_registers_what_one_with_a_descriptor_does() {
     let zero = std::fs::File::open("/dev/zero").unwrap();
     let mut bytes = [1; 16];
     let mut ring = built!(Ring::<uring::Sqe>::builder(4).no_mmap().registered_fd_only());
-    ring.registrar().register_files(&[zero.as_fd()]).unwrap();
+    ring.registrar().register_files(&[zero.as_fd().into()]).unwrap();
     unsafe { ring.registrar().register_buffers(&[iovec(&mut bytes)]) }.unwrap();
     read(&mut ring, &mut bytes, Fixed(0), 7);
     assert_eq!(take(&mut ring, 1), [(7, Ok(16))]);

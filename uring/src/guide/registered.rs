@@ -12,7 +12,7 @@
 //! let mut memory = vec![0; 8192];
 //! let mut ring: Ring = Ring::new(8)?;
 //! let program = std::fs::File::open("/proc/self/exe")?;
-//! ring.registrar().register_files(&[program.as_fd()])?;
+//! ring.registrar().register_files(&[program.as_fd().into()])?;
 //! // The ring has a file of its own.
 //! drop(program);
 //!
@@ -48,8 +48,8 @@
 //! let (zero, program) = (std::fs::File::open("/dev/zero")?, std::fs::File::open("/proc/self/exe")?);
 //! let mut magic = [0; 4];
 //! let mut ring: Ring = Ring::new(8)?;
-//! ring.registrar().register_files(&[zero.as_fd()])?;
-//! assert_eq!(ring.registrar().update_files(0, &[Some(program.as_fd())])?, 1);
+//! ring.registrar().register_files(&[zero.as_fd().into()])?;
+//! assert_eq!(ring.registrar().update_files(0, &[program.as_fd().into()])?, 1);
 //! // SAFETY: `magic` outlives the wait, and nobody looks at it before.
 //! ring.push(unsafe { Read::new(Fixed(0), magic.as_mut_ptr(), magic.len(), 0) })?;
 //! assert_eq!(ring.wait(1)?.count(), 1);

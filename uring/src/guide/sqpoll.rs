@@ -17,7 +17,7 @@
 //! let mut magic = [0; 4];
 //! let mut ring: Ring = Ring::builder(8).sqpoll(Duration::from_millis(50)).build()?;
 //! // Before 5.11 the thread takes registered files only, and later they are still the better choice.
-//! ring.registrar().register_files(&[program.as_fd()])?;
+//! ring.registrar().register_files(&[program.as_fd().into()])?;
 //! // SAFETY: `magic` outlives the completion, and nobody looks at it before.
 //! ring.push(unsafe { Read::new(Fixed(0), magic.as_mut_ptr(), magic.len(), 0) })?;
 //! ring.submit()?;

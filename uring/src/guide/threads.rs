@@ -57,7 +57,7 @@
 //! let bound = builder.clone().single_issuer().defer_taskrun();
 //! let mut ring = bound.build().or_else(|_| builder.build())?;
 //! let program = std::fs::File::open("/proc/self/exe")?;
-//! ring.registrar().register_files(&[program.as_fd()])?;
+//! ring.registrar().register_files(&[program.as_fd().into()])?;
 //!
 //! let worker = thread::spawn(move || -> Result<[u8; 4], uring::Error> {
 //!     let mut magic = [0; 4];
