@@ -63,7 +63,8 @@ op! {
     /// Receives messages, again and again, each to a provided buffer; since 6.0.
     ///
     /// The result is the count of bytes in the [buffer](crate::Cqe::buffer_id), which [`RecvmsgOut`](super::RecvmsgOut)
-    /// takes apart. The last completion is without [`MORE`](crate::CqeFlags::MORE); `ENOBUFS` if the group was empty.
+    /// takes apart. The last completion is without [`MORE`](crate::CqeFlags::MORE): an error, `ENOBUFS` if the group was
+    /// empty, or a message without data, after which a new request goes on.
     RecvmsgMultishot
 }
 

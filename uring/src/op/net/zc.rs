@@ -40,7 +40,7 @@ macro_rules! impl_zc {
 op! {
     /// Sends to a socket without copying; since 6.0. The result is the count of bytes.
     ///
-    /// A completion with [`MORE`](crate::CqeFlags::MORE) is followed by a
+    /// A completion with [`MORE`](crate::CqeFlags::MORE), which that of an error may have as well, is followed by a
     /// [notification](crate::Cqe::is_notification), and until that the memory is the kernel's. `EOPNOTSUPP` for a socket
     /// that cannot, such as one of the UNIX domain.
     SendZc
