@@ -1,7 +1,7 @@
 //! Shorthands of all these tests.
 
-pub(crate) use crate::common::{nops, pipe, ring, take};
-pub(crate) use crate::ops::common::{closed_descriptor, iovec, kernel_is_at_least, run};
+pub(crate) use crate::common::{LONG, nops, pipe, ring, take};
+pub(crate) use crate::ops::common::{closed_descriptor, has, iovec, kernel_is_at_least, run};
 
 /// Fails with that errno, and with a text that says more than the number.
 #[track_caller]

@@ -95,8 +95,8 @@ macro_rules! impl_common {
 
             /// Runs the request with registered credentials instead of the submitter's.
             #[inline]
-            pub fn personality(mut self, personality: u16) -> Self {
-                self.$($field)+.personality = personality;
+            pub fn personality(mut self, personality: $crate::ring::Personality) -> Self {
+                self.$($field)+.personality = personality.raw();
                 self
             }
         }

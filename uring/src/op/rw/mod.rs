@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::entry::{Fixed, SqeFlags};
     use crate::op::expected::{entry, flagged, same};
+    use crate::ring::Personality;
     use crate::{IoPriority, RwFlags};
 
     #[test]
@@ -168,7 +169,8 @@ mod tests {
 
         // SAFETY: as above.
         let read = unsafe { Read::new(Fixed(5), ptr::null_mut(), 0, 0) };
-        let read = read.rw_flags(RwFlags::NOWAIT).flags(SqeFlags::ASYNC).personality(7);
+        let read =
+            read.rw_flags(RwFlags::NOWAIT).flags(SqeFlags::ASYNC).personality(Personality::from_raw(7));
         let mut expected = flagged(IORING_OP_READ, 5, 0, 0, 0, RWF_NOWAIT);
         (expected.flags, expected.personality) = (1 | 16, 7);
         same(read, &expected);

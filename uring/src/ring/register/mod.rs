@@ -4,14 +4,17 @@ mod buffers;
 mod cancel;
 mod clock;
 mod clone;
+mod event;
 mod files;
 mod filter;
 mod message;
 mod napi;
 mod owned;
+mod personality;
 mod query;
 mod restrictions;
 mod tenancy;
+mod workers;
 mod zcrx;
 
 use std::io;
@@ -22,6 +25,7 @@ use std::sync::atomic::Ordering;
 
 use uring_sys::{IORING_REGISTER_ENABLE_RINGS, io_uring_register};
 
+pub use self::cancel::SyncCancel;
 pub use self::clock::Clock;
 pub use self::clone::CloneBuffers;
 pub use self::files::FilePlace;
@@ -29,9 +33,11 @@ pub use self::filter::{Filter, register_task_filter};
 pub use self::message::send_message;
 pub use self::napi::{Napi, NapiTracking};
 pub use self::owned::{BufferMemory, BuffersError, RegisteredBuffers};
+pub use self::personality::Personality;
 pub(crate) use self::query::query;
 pub(crate) use self::restrictions::restrict_thread;
 pub(super) use self::tenancy::{Kept, Tenancy};
+pub use self::workers::MaxWorkers;
 pub use self::zcrx::{Zcrx, ZcrxArea, ZcrxEvents, ZcrxQueue};
 use super::core::Core;
 use crate::entry::result;
@@ -140,6 +146,10 @@ pub(super) fn refused(error: io::Error, what: &str) -> Error {
         Some(libc::EMFILE) => format!("{what}: more than RLIMIT_NOFILE (ulimit -n)"),
         Some(libc::EBUSY) => format!("{what}: some are registered; unregister them first"),
         Some(libc::ENXIO) => format!("{what}: none are registered"),
+        Some(libc::EEXIST) => format!("{what}: the ring is bound to the thread that first used it"),
+        Some(libc::EBADF) => {
+            format!("{what}: a ring without a descriptor is used in the thread that made it only")
+        }
         Some(libc::EACCES) => format!("{what}: this ring's restrictions do not allow the call"),
         _ => what.to_owned(),
     };
