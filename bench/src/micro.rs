@@ -64,7 +64,7 @@ pub(crate) fn run(options: &MicroOptions) -> anyhow::Result<ExitCode> {
                 }
                 MicroEngine::Ring if options.defer => {
                     let context = whole_ring(batch, true)?;
-                    context.registrar().register_files(&[file.as_fd()])?;
+                    context.registrar().register_files(&[file.as_fd().into()])?;
                     reads.run(&mut Queue { context, file: Fixed(0) }, rounds)?;
                 }
                 MicroEngine::Ring => {

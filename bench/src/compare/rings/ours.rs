@@ -43,7 +43,7 @@ impl Layer for uring::Ring {
     }
 
     fn register(&mut self, file: BorrowedFd<'_>) -> Result<(), uring::Error> {
-        self.registrar().register_files(&[file])
+        self.registrar().register_files(&[file.into()])
     }
 
     fn nops(&mut self, batch: usize, batches: u64) -> anyhow::Result<()> {
