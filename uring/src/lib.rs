@@ -74,6 +74,7 @@
 compile_error!("io_uring is an interface of Linux");
 
 mod bits;
+mod capabilities;
 mod codes;
 mod context;
 mod entry;
@@ -88,6 +89,7 @@ mod restriction;
 pub mod ring;
 mod stats;
 
+pub use crate::capabilities::{Capabilities, ZcrxCapabilities};
 pub use crate::codes::{Op, RegisterOp};
 pub use crate::context::{Builder, Completer, Completions, Queued, Submitter, URingContext};
 pub use crate::entry::{

@@ -1,5 +1,6 @@
 //! What a ring, or the kernel, is told by a call.
 
+mod capabilities;
 mod clock;
 mod filter;
 mod message;

@@ -34,7 +34,7 @@ pub use self::message::send_message;
 pub use self::napi::{Napi, NapiTracking};
 pub use self::owned::{BufferMemory, BuffersError, RegisteredBuffers};
 pub use self::personality::Personality;
-pub(crate) use self::query::query;
+pub(crate) use self::query::{query, query_scq, query_zcrx, query_zcrx_event};
 pub(crate) use self::restrictions::restrict_thread;
 pub(super) use self::tenancy::{Kept, Tenancy};
 pub use self::workers::MaxWorkers;

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::ptr;
 
 use uring_sys::{
-    IO_URING_QUERY_OPCODES, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY, io_uring_probe_op,
-    io_uring_query_hdr, io_uring_query_opcode, io_uring_register,
+    IO_URING_QUERY_OPCODES, IO_URING_QUERY_SCQ, IO_URING_QUERY_ZCRX, IO_URING_QUERY_ZCRX_EVENT,
+    IORING_REGISTER_MEM_REGION, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY, io_uring_probe_op,
+    io_uring_query_hdr, io_uring_query_opcode, io_uring_query_scq, io_uring_query_zcrx,
+    io_uring_query_zcrx_event, io_uring_register,
 };
 
 use super::length;
@@ -39,15 +42,48 @@ impl Core {
         let told = usize::from(answer.ops_len).min(OPS_OF_A_PROBE);
         Ok(OpTable::from_probe(&answer.ops[..told]))
     }
+
+    /// Whether the kernel knows memory regions, by a call that names none and that it refuses either way.
+    pub(crate) fn knows_regions(&self) -> bool {
+        // SAFETY: nothing is at the address, which is in the first page; the kernel says so where it looks.
+        let answer = unsafe { self.register(IORING_REGISTER_MEM_REGION, ptr::without_provenance_mut(1), 1) };
+        answer.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT))
+    }
 }
 
 /// Asks the kernel, not a ring, what it has (`IORING_REGISTER_QUERY`, since 6.18).
 pub(crate) fn query() -> io::Result<io_uring_query_opcode> {
+    ask(IO_URING_QUERY_OPCODES)
+}
+
+/// What receiving without copies needs of memory, and can do.
+pub(crate) fn query_zcrx() -> io::Result<io_uring_query_zcrx> {
+    ask(IO_URING_QUERY_ZCRX)
+}
+
+pub(crate) fn query_zcrx_event() -> io::Result<io_uring_query_zcrx_event> {
+    ask(IO_URING_QUERY_ZCRX_EVENT)
+}
+
+/// How much memory rings need beside their entries.
+pub(crate) fn query_scq() -> io::Result<io_uring_query_scq> {
+    ask(IO_URING_QUERY_SCQ)
+}
+
+/// Plain structures of integers that answer a query.
+trait Answer: Default {}
+
+impl Answer for io_uring_query_opcode {}
+impl Answer for io_uring_query_zcrx {}
+impl Answer for io_uring_query_zcrx_event {}
+impl Answer for io_uring_query_scq {}
+
+fn ask<T: Answer>(what: u32) -> io::Result<T> {
     const NO_RING: RawFd = -1;
-    let mut answer = io_uring_query_opcode::default();
+    let mut answer = T::default();
     let mut query = io_uring_query_hdr {
         query_data: (&raw mut answer).expose_provenance() as u64,
-        query_op: IO_URING_QUERY_OPCODES,
+        query_op: what,
         size: length(size_of_val(&answer)),
         ..Default::default()
     };
