@@ -73,8 +73,8 @@ fn a_socket_tells_its_name_and_that_of_its_peer() {
 #[test]
 fn a_socket_tells_when_it_has_sent() {
     let ((near, _), (_far, to)) = (udp(), udp());
-    let mut ring: Ring<Sqe, Cqe32> = Ring::new(4).unwrap();
     require!(kernel_is_at_least(6, 17), "Linux 6.17");
+    let mut ring: Ring<Sqe, Cqe32> = Ring::new(4).unwrap();
     let wanted = libc::SOF_TIMESTAMPING_TX_SOFTWARE
         | libc::SOF_TIMESTAMPING_SOFTWARE
         | libc::SOF_TIMESTAMPING_OPT_ID

@@ -22,12 +22,12 @@ fn buffers_are_provided_used_and_provided_again() {
     far.write_all(&[5; 100]).unwrap();
     let mut taken = Vec::new();
     for _ in 0..3 {
-        push(&mut ring, unsafe { RecvSelect::new(&near, GROUP, 0, 0) });
+        push(&mut ring, unsafe { RecvSelect::new(&near, GROUP, 8, 0) });
         let cqe = ring.wait(1).unwrap().next().unwrap();
         assert_eq!(cqe.result().unwrap(), 8);
         taken.push(cqe.buffer_id().expect("a buffer"));
     }
-    let recv = || unsafe { RecvSelect::new(&near, GROUP, 0, 0) };
+    let recv = || unsafe { RecvSelect::new(&near, GROUP, 8, 0) };
     assert_eq!(run(&mut ring, recv()), Err(libc::ENOBUFS));
     assert!(run(&mut ring, unsafe { ProvideBuffers::new(start, 8, 1, GROUP, 77) }).is_ok());
     push(&mut ring, recv());
@@ -53,11 +53,12 @@ fn buffers_are_removed() {
 fn numbers_have_sixteen_bits_and_memory_is_the_process_s() {
     let mut memory = [0u8; 24];
     let mut ring = ring();
+    let nowhere = NOWHERE.wrapping_sub(4096);
+    assert_eq!(run(&mut ring, unsafe { ProvideBuffers::new(nowhere, 8, 1, GROUP, 0) }), Err(libc::EFAULT));
+    require!(kernel_is_at_least(6, 1), "Linux 6.1");
     let provide = unsafe { ProvideBuffers::new(memory.as_mut_ptr(), 1, 2, GROUP, u16::MAX) };
     let refused = run(&mut ring, provide);
     assert!([Err(libc::E2BIG), Err(libc::EINVAL)].contains(&refused), "{refused:?}");
-    let nowhere = NOWHERE.wrapping_sub(4096);
-    assert_eq!(run(&mut ring, unsafe { ProvideBuffers::new(nowhere, 8, 1, GROUP, 0) }), Err(libc::EFAULT));
 }
 
 #[test]

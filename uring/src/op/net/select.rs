@@ -34,7 +34,8 @@ op! {
 impl_on_file!(
     RecvSelect,
     /// Receives up to `len` bytes of the socket `fd`, and at most what the buffer holds, to a buffer of the group
-    /// `buf_group`; the length 0 stands for that of the buffer. `flags` are `libc::MSG_*`.
+    /// `buf_group`; the length 0 stands for that of the buffer, since 5.19. `flags` are
+    /// `libc::MSG_*`.
     (buf_group: u16, len: u32, flags: i32) => Sqe {
         len,
         op_flags: flags.cast_unsigned(),

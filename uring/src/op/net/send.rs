@@ -4,9 +4,9 @@ use super::{address, length};
 use crate::codes::Op;
 use crate::entry::{Sqe, Target};
 
-/// The constructors of what sends.
+/// The constructors of what sends; each calls `$note`.
 macro_rules! impl_send {
-    ($name:ident, $op:ident, $to_since:literal) => {
+    ($name:ident, $op:ident, $to_since:literal, $note:expr) => {
         impl $name {
             /// Sends the `len` bytes at `ptr` to the socket `fd`; `flags` are `libc::MSG_*`. With `MSG_WAITALL` a stream
             /// takes all of them, unless something fails in between.
@@ -17,6 +17,7 @@ macro_rules! impl_send {
             #[inline]
             pub unsafe fn new(fd: impl Target, ptr: *const u8, len: usize, flags: i32) -> Self {
                 let (addr, len, op_flags) = (address(ptr), length(len), flags.cast_unsigned());
+                $note();
                 Self(Sqe { addr, len, op_flags, ..Sqe::new(Op::$op) }.on(&fd))
             }
 
@@ -35,6 +36,7 @@ macro_rules! impl_send {
                 flags: i32,
             ) -> Self {
                 let (addr, len, op_flags) = (address(iovecs), length(nr), flags.cast_unsigned());
+                $note();
                 let ioprio = uring_sys::IORING_SEND_VECTORIZED as u16;
                 Self(Sqe { addr, len, op_flags, ioprio, ..Sqe::new(Op::$op) }.on(&fd))
             }
@@ -58,9 +60,9 @@ macro_rules! impl_send {
     };
 }
 
-/// The constructor of what sends a message.
+/// The constructor of what sends a message; it calls `$note`.
 macro_rules! impl_sendmsg {
-    ($name:ident, $op:ident) => {
+    ($name:ident, $op:ident, $note:expr) => {
         impl $name {
             /// Sends the message at `message` to the socket `fd`; `flags` are `libc::MSG_*`.
             ///
@@ -70,6 +72,7 @@ macro_rules! impl_sendmsg {
             #[inline]
             pub unsafe fn new(fd: impl Target, message: *const libc::msghdr, flags: i32) -> Self {
                 let (addr, op_flags) = (address(message), flags.cast_unsigned());
+                $note();
                 Self(Sqe { addr, len: 1, op_flags, ..Sqe::new(Op::$op) }.on(&fd))
             }
         }
@@ -87,14 +90,14 @@ op! {
     Send
 }
 
-impl_send!(Send, SEND, "6.1");
+impl_send!(Send, SEND, "6.1", || ());
 
 op! {
     /// Sends a message; see `sendmsg(2)`. The result is the count of bytes.
     Sendmsg
 }
 
-impl_sendmsg!(Sendmsg, SENDMSG);
+impl_sendmsg!(Sendmsg, SENDMSG, || ());
 
 #[cfg(test)]
 mod tests {

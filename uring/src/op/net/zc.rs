@@ -1,5 +1,7 @@
 //! To send without copying.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use uring_sys::{IORING_RECVSEND_FIXED_BUF, IORING_SEND_ZC_REPORT_USAGE};
 
 use super::send::{impl_send, impl_sendmsg};
@@ -10,6 +12,20 @@ use crate::entry::{Sqe, Target};
 /// What the notification of a zero-copy send with [`report_usage`](SendZc::report_usage) has for its
 /// [raw result](crate::Cqe::raw_result) if data was copied after all (`IORING_NOTIF_USAGE_ZC_COPIED`).
 pub const ZC_COPIED: i32 = uring_sys::IORING_NOTIF_USAGE_ZC_COPIED.cast_signed();
+
+/// Whether such a request was ever made.
+static MADE: AtomicBool = AtomicBool::new(false);
+
+#[inline]
+fn note() {
+    MADE.store(true, Ordering::Relaxed);
+}
+
+/// Whether this process has made a request that sends without copying: before 6.16 the kernel does not count their
+/// notifications, and what is to start when all else has ended never does.
+pub(crate) fn made() -> bool {
+    MADE.load(Ordering::Relaxed)
+}
 
 /// What the sends without copies have.
 macro_rules! impl_zc {
@@ -46,7 +62,7 @@ op! {
     SendZc
 }
 
-impl_send!(SendZc, SEND_ZC, "6.0");
+impl_send!(SendZc, SEND_ZC, "6.0", note);
 impl_zc!(SendZc, "6.0");
 
 op! {
@@ -54,7 +70,7 @@ op! {
     SendmsgZc
 }
 
-impl_sendmsg!(SendmsgZc, SENDMSG_ZC);
+impl_sendmsg!(SendmsgZc, SENDMSG_ZC, note);
 impl_zc!(SendmsgZc, "6.15");
 
 #[cfg(test)]
