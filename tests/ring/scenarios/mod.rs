@@ -3,8 +3,12 @@
 pub(crate) mod common;
 
 mod cancel;
+mod events;
+mod files;
+mod lifetimes;
 mod links;
 mod polling;
 mod queues;
+mod resources;
 mod setup;
 mod waiting;

@@ -56,7 +56,8 @@ op! {
 }
 
 impl ReadvFixed {
-    /// As [`Readv::new`], to parts of the registered buffer `buf_index`; what lies outside completes with `EFAULT`.
+    /// As [`Readv::new`], to parts of the registered buffer `buf_index`; with one that is empty or lies outside it
+    /// completes with `EFAULT`.
     ///
     /// # Safety
     ///
@@ -83,7 +84,8 @@ op! {
 }
 
 impl WritevFixed {
-    /// As [`Writev::new`], from parts of the registered buffer `buf_index`; what lies outside completes with `EFAULT`.
+    /// As [`Writev::new`], from parts of the registered buffer `buf_index`; with one that is empty or lies outside it
+    /// completes with `EFAULT`.
     ///
     /// # Safety
     ///
