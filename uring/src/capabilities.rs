@@ -129,7 +129,7 @@ impl Capabilities {
         self.enter_flags
     }
 
-    /// What receiving without copies can do and needs; `None` if the kernel does not say (before 6.18).
+    /// What receiving without copies can do and needs; `None` if the kernel does not say (before 6.19).
     #[must_use]
     pub fn zcrx(&self) -> Option<ZcrxCapabilities> {
         self.zcrx

@@ -33,8 +33,13 @@ fn the_kernels_age_is_known() {
     ] {
         assert_eq!(kernel.setup_flags().contains(flag), is_at_least(major, minor), "{flag:?}");
     }
-    assert_eq!(kernel.sqe_flags().contains(SqeFlags::CQE_SKIP_SUCCESS), is_at_least(5, 17));
-    assert_eq!(kernel.zcrx().is_some(), is_at_least(6, 18));
+    assert_eq!(
+        kernel.sqe_flags().contains(SqeFlags::CQE_SKIP_SUCCESS),
+        is_at_least(5, 17),
+        "{:?}",
+        kernel.sqe_flags()
+    );
+    assert_eq!(kernel.zcrx().is_some(), is_at_least(6, 19));
 }
 
 #[test]

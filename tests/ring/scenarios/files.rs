@@ -46,7 +46,7 @@ fn there_and_back(ring: &mut Ring, file: &File, form: Form, flags: SqeFlags, reg
     let all = iovec(&mut memory);
     unsafe { ring.registrar().register_buffers(&[all]) }.unwrap();
     if registered {
-        ring.registrar().register_files(&[file.as_fd()]).unwrap();
+        ring.registrar().register_files(&[file.as_fd().into()]).unwrap();
     }
     let start = memory.as_mut_ptr();
     let iovecs: Vec<_> = (0..BLOCKS)

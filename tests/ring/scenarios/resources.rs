@@ -100,7 +100,7 @@ fn a_request_names_the_file_that_is_in_its_place_when_it_starts() {
     let (one, other) = (TempFile::new(10), TempFile::new(20));
     let mut bytes = [0; 32];
     let mut ring = ring(8);
-    ring.registrar().register_files(&[one.file().as_fd()]).unwrap();
+    ring.registrar().register_files(&[one.file().as_fd().into()]).unwrap();
     let fds = [other.file().as_raw_fd()];
     let mut read = |name| unsafe { Read::new(Fixed(0), bytes.as_mut_ptr(), 32, 0) }.user_data(name);
     // A short read goes on in a chain that is hard.
@@ -177,7 +177,7 @@ fn a_table_is_not_left_while_a_request_uses_its_file() {
     let (reader, mut writer) = pipe();
     let mut byte = [0];
     let mut ring = ring(8);
-    ring.registrar().register_files(&[reader.as_fd(), file.file().as_fd()]).unwrap();
+    ring.registrar().register_files(&[reader.as_fd().into(), file.file().as_fd().into()]).unwrap();
     read(&mut ring, &mut byte, Fixed(0), 1);
     ring.submit().unwrap();
     drop(reader);
