@@ -29,7 +29,8 @@ bits! {
     /// Takes its buffer from a group of provided ones when it needs it.
     BUFFER_SELECT = IOSQE_BUFFER_SELECT,
     /// Posts no completion if it succeeds; since 5.17. Its memory is then the kernel's until something else
-    /// tells that it is done, such as the completion of a linked request.
+    /// tells that it is done, such as the completion of a linked request. If it fails, it says so, and what is
+    /// linked behind it posts no completion, whatever its own flags are.
     CQE_SKIP_SUCCESS = IOSQE_CQE_SKIP_SUCCESS,
 }
 
