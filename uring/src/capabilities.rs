@@ -190,14 +190,14 @@ fn below(count: u32) -> u64 {
 /// The register operations of a kernel before 6.18, by what came with them.
 fn register_ops(probe: &Probe, core: &Core) -> u64 {
     let has = |feature| probe.features().contains(feature);
-    let regions = core.knows_regions();
+    let (regions, workers) = (core.knows_regions(), core.knows_limits_of_workers());
     let known = |op: u32| match op {
         // Linux 5.10 and newer.
         0..=12 => true,
         // 5.13.
         13..=16 => has(Features::RSRC_TAGS),
-        // 5.14 and 5.15.
-        17..=19 => probe.supports(Op::MKDIRAT),
+        // 5.14 and 5.15, and late ones of 5.10.
+        17..=19 => workers,
         // 5.18.
         20..=21 => probe.supports(Op::MSG_RING),
         // 5.19.

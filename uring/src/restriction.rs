@@ -90,7 +90,7 @@ impl Restrictions {
     /// # Errors
     ///
     /// `EPERM` if the thread is restricted, `EACCES` without `CAP_SYS_ADMIN` or `PR_SET_NO_NEW_PRIVS`, `EINVAL` for
-    /// required flags, with which no drop could be sure of its end, and before 7.0.
+    /// required flags, with which no drop could be sure of its end, and `EINVAL` or `EBADF` before 7.0.
     pub fn restrict_thread(&self) -> Result<()> {
         if self.required != SqeFlags::empty() {
             return Err(Error::invalid(
@@ -99,6 +99,10 @@ impl Restrictions {
             ));
         }
         restrict_thread(&self.to_raw(true))
+    }
+
+    pub(crate) fn allows(&self, op: Op) -> bool {
+        self.ops.contains(&op)
     }
 
     /// Fails for what a ring could not be dropped with.

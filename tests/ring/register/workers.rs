@@ -5,7 +5,7 @@ use std::fs;
 use tests::require;
 use uring::op::ring::Nop;
 use uring::ring::MaxWorkers;
-use uring::{Ring, SqeFlags};
+use uring::{Capabilities, RegisterOp, Ring, SqeFlags};
 
 use super::common::*;
 
@@ -34,13 +34,18 @@ fn cpus() -> Vec<usize> {
 
 // What is set here belongs to a thread; each test has one.
 
+/// By its number a kernel does not tell: from 5.10.162 on, 5.10 has the rings of 5.15.
+fn knows(op: RegisterOp) -> bool {
+    Capabilities::get().unwrap().supports_register(op)
+}
+
 #[test]
 fn workers_run_where_they_are_told() {
     let cpus = cpus();
     require!(cpus.len() > 1, "two CPUs");
     let last = *cpus.last().unwrap();
     let mut ring = ring(4);
-    if !kernel_is_at_least(5, 14) {
+    if !knows(RegisterOp::REGISTER_IOWQ_AFF) {
         refused(ring.registrar().set_worker_cpus(&[last]), libc::EINVAL, "5.14");
         tests::skip!("Linux 5.14");
     }
@@ -53,7 +58,7 @@ fn workers_run_where_they_are_told() {
 fn workers_run_anywhere_once_they_are_not_told_any_more() {
     let cpus = cpus();
     require!(cpus.len() > 1, "two CPUs");
-    require!(kernel_is_at_least(5, 14), "Linux 5.14");
+    require!(knows(RegisterOp::REGISTER_IOWQ_AFF), "Linux 5.14");
     let mut ring = ring(4);
     ring.registrar().set_worker_cpus(&cpus[..1]).unwrap();
     // Those that there are already stay where they are.
@@ -67,7 +72,7 @@ fn cpus_that_there_are_not_are_refused_or_left_out() {
     let mut ring = ring(4);
     refused(ring.registrar().set_worker_cpus(&[]), libc::EINVAL, "no CPU");
     refused(ring.registrar().set_worker_cpus(&[usize::MAX]), libc::EINVAL, "there is no CPU");
-    require!(kernel_is_at_least(5, 14), "Linux 5.14");
+    require!(knows(RegisterOp::REGISTER_IOWQ_AFF), "Linux 5.14");
     // Whether or not the kernel takes those, workers do their work.
     for absent in [4000, (1 << 16) - 1] {
         let _ = ring.registrar().set_worker_cpus(&[absent]);
@@ -78,7 +83,7 @@ fn cpus_that_there_are_not_are_refused_or_left_out() {
 #[test]
 fn limits_are_set_and_those_before_are_told() {
     let mut ring = ring(4);
-    if !kernel_is_at_least(5, 15) {
+    if !knows(RegisterOp::REGISTER_IOWQ_MAX_WORKERS) {
         refused(ring.registrar().max_workers(), libc::EINVAL, "5.15");
         tests::skip!("Linux 5.15");
     }

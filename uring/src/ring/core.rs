@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uring_sys::{
-    IORING_FEAT_LINKED_FILE, IORING_FEAT_REG_REG_RING, IORING_SETUP_R_DISABLED, IORING_SETUP_SINGLE_ISSUER,
-    IORING_SETUP_SUBMIT_ALL, io_cqring_offsets, io_sqring_offsets, io_uring_params,
+    IORING_FEAT_LINKED_FILE, IORING_FEAT_NO_IOWAIT, IORING_FEAT_REG_REG_RING, IORING_SETUP_R_DISABLED,
+    IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, io_cqring_offsets, io_sqring_offsets,
+    io_uring_params,
 };
 
 use super::cq::Cq;
@@ -27,6 +28,7 @@ use crate::codes::Op;
 use crate::entry::{Completion, Submission};
 use crate::error::{Error, Result};
 use crate::fork::Gate;
+use crate::op::net;
 use crate::restriction::Restrictions;
 
 /// A thread that never is: threads are named from 1 on, one by one.
@@ -179,6 +181,16 @@ impl Core {
         }
         features & IORING_FEAT_LINKED_FILE != 0
             && self.probe_ops().is_ok_and(|probe| probe.supports(Op::SOCKET))
+    }
+
+    /// Whether there may be notifications that the kernel, before 6.16, does not count.
+    pub(super) fn may_have_sent_without_copies(&self) -> bool {
+        let may = |restrictions: &Restrictions| {
+            [Op::SEND_ZC, Op::SENDMSG_ZC].iter().any(|op| restrictions.allows(*op))
+        };
+        net::sends_without_copies()
+            && self.features() & IORING_FEAT_NO_IOWAIT == 0
+            && self.restrictions.get().is_none_or(may)
     }
 
     /// Makes the ring ready for the first thread that enters.

@@ -8,13 +8,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use uring_sys::{IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY, IORING_FEAT_NO_IOWAIT};
+use uring_sys::{IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY};
 
 use super::reap::Reap;
 use super::submit::Submit;
 use crate::codes::Op;
 use crate::entry::{Completion, Sqe, SqeFlags, Submission};
-use crate::op::net;
 
 /// How long to wait before what is still in flight is cancelled again: a request that was just changing
 /// hands inside the kernel is missed the first time.
@@ -88,8 +87,8 @@ fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C
         enter(submit, Instant::now() + PATIENCE)?;
         reap.iter().for_each(drop);
     }
-    if net::sends_without_copies() && submit.core.features() & IORING_FEAT_NO_IOWAIT == 0 {
-        // Older kernels would never start the marker.
+    if submit.core.may_have_sent_without_copies() {
+        // The marker would never start.
         return submit.core.await_release();
     }
     // A ring that may do little may cancel: the marker then cancels what there is not.

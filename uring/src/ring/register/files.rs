@@ -133,7 +133,10 @@ impl Core {
                 Ok(())
             }
             // Kernels before 5.19 do not know the flag, and take a table whose places are empty one by one.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && nr <= MAX_FILES => {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                if nr > MAX_FILES {
+                    return Err(files_refused(io::Error::from_raw_os_error(libc::EMFILE)));
+                }
                 self.register_descriptors(vec![EMPTY; nr as usize])
             }
             Err(error) => Err(files_refused(error)),

@@ -6,9 +6,9 @@ use std::ptr;
 
 use uring_sys::{
     IO_URING_QUERY_OPCODES, IO_URING_QUERY_SCQ, IO_URING_QUERY_ZCRX, IO_URING_QUERY_ZCRX_EVENT,
-    IORING_REGISTER_MEM_REGION, IORING_REGISTER_PROBE, IORING_REGISTER_QUERY, io_uring_probe_op,
-    io_uring_query_hdr, io_uring_query_opcode, io_uring_query_scq, io_uring_query_zcrx,
-    io_uring_query_zcrx_event, io_uring_register,
+    IORING_REGISTER_IOWQ_MAX_WORKERS, IORING_REGISTER_MEM_REGION, IORING_REGISTER_PROBE,
+    IORING_REGISTER_QUERY, io_uring_probe_op, io_uring_query_hdr, io_uring_query_opcode, io_uring_query_scq,
+    io_uring_query_zcrx, io_uring_query_zcrx_event, io_uring_register,
 };
 
 use super::length;
@@ -45,8 +45,18 @@ impl Core {
 
     /// Whether the kernel knows memory regions, by a call that names none and that it refuses either way.
     pub(crate) fn knows_regions(&self) -> bool {
+        self.looks_at_argument(IORING_REGISTER_MEM_REGION, 1)
+    }
+
+    /// Whether the kernel has `IORING_REGISTER_IOWQ_MAX_WORKERS`, which some kernels have that are older by number.
+    pub(crate) fn knows_limits_of_workers(&self) -> bool {
+        self.looks_at_argument(IORING_REGISTER_IOWQ_MAX_WORKERS, 2)
+    }
+
+    /// Whether an operation is known, by a trial that changes nothing.
+    fn looks_at_argument(&self, op: u32, nr: u32) -> bool {
         // SAFETY: nothing is at the address, which is in the first page; the kernel says so where it looks.
-        let answer = unsafe { self.register(IORING_REGISTER_MEM_REGION, ptr::without_provenance_mut(1), 1) };
+        let answer = unsafe { self.register(op, ptr::without_provenance_mut(1), nr) };
         answer.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT))
     }
 }
