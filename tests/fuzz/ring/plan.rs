@@ -94,6 +94,13 @@ pub(crate) enum Step {
     },
     Buffers(Option<u8>),
     Cancel(u8),
+    /// A group of provided buffers, in place of the last one.
+    Provide {
+        incremental: bool,
+    },
+    Unprovide,
+    /// Bytes that arrive at the socket.
+    Arrive(u8),
     Probe,
     /// Ends the ring by a call instead of a drop.
     Close,
@@ -113,6 +120,7 @@ pub(crate) enum Request {
     PollRemove { target: u8 },
     Message,
     Close { place: u8 },
+    Recv { multishot: bool },
 }
 
 /// What requests act on.
@@ -122,7 +130,7 @@ pub(crate) enum File {
     Pattern,
     /// Is written.
     Scratch,
-    /// Nothing to be read, ever, and room for some to be written.
+    /// Bytes are read once they arrive.
     Socket,
     /// A place in the table of registered files.
     Place(u8),
@@ -141,6 +149,11 @@ impl Flags {
     /// Whether the next request is of the same chain.
     pub(crate) fn links(self) -> bool {
         self.is_linked || self.is_hard
+    }
+
+    /// Without a worker, and with a completion.
+    pub(crate) fn loud(self) -> Self {
+        Self { is_async: false, is_silent: false, ..self }
     }
 
     pub(crate) fn bits(self) -> SqeFlags {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uring::op::cancel::AsyncCancel;
 use uring::op::file::Close;
+use uring::op::net::{RecvMultishot, RecvSelect};
 use uring::op::poll::{PollAdd, PollRemove};
 use uring::op::ring::{MsgRing, Nop};
 use uring::op::rw::{Read, ReadFixed, Write};
@@ -22,6 +23,8 @@ pub(crate) enum What {
     Nop(Option<i32>),
     /// Of bytes that are known, from the offset on; of others, or none.
     Read { buffer: Box<[u8]>, offset: Option<usize> },
+    /// Takes its buffers from a group.
+    Recv { group: u16 },
     /// As it goes.
     Other(#[expect(dead_code, reason = "the kernel's")] Memory),
 }
@@ -50,7 +53,7 @@ impl What {
                     );
                 }
             }
-            Self::Other(_) => {}
+            Self::Recv { .. } | Self::Other(_) => {}
         }
     }
 }
@@ -74,6 +77,8 @@ pub(crate) fn push<S: Submission + From<Sqe>, C: Completion>(
     // Names are given in their order, and short ones: steps name them again.
     let name = world.pushed;
     let (what, sqe) = make(ring, world, request);
+    // What takes from a group of buffers says so, and does not do it in a worker: an incremental one asks for both.
+    let flags = if matches!(what, What::Recv { .. }) { flags.loud() } else { flags };
     let Some(sqe) = sqe else { return true };
     let sqe = sqe.with_user_data(name).with_flags(flags.bits());
     match ring.push(S::from(sqe)) {
@@ -169,6 +174,15 @@ fn make<S: Submission, C: Completion>(
             let name = world.pushed | MESSAGE;
             world.pending.insert(name, Pending { what: plain(), may_stay_out: true });
             (plain(), Some(unsafe { MsgRing::new(fd, name, 0) }.into()))
+        }
+        Request::Recv { multishot } => {
+            let (group, socket) = (world.groups, &world.socket.0);
+            let recv: Sqe = if multishot {
+                unsafe { RecvMultishot::new(socket, group, 0) }.into()
+            } else {
+                unsafe { RecvSelect::new(socket, group, 0, 0) }.into()
+            };
+            (What::Recv { group }, Some(recv))
         }
         Request::Close { place } => (plain(), Some(Close::fixed(Fixed((place % 8).into())).into())),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use uring::op::timeout::Timespec;
-use uring::ring::{FilePlace, SyncCancel, Wait};
+use uring::ring::{BufRing, BufRingOptions, FilePlace, SyncCancel, Wait};
 use uring::{Completion, Cqe, Ring, Sqe, Submission, UserData};
 
 use crate::plan::{self, Plan, Step};
@@ -28,6 +28,9 @@ pub(crate) const BUFFER_LEN: usize = 4096;
 pub(crate) fn pattern(offset: usize) -> u8 {
     (offset % 127) as u8
 }
+
+/// Each byte that arrives at the socket.
+const ARRIVED: u8 = 0x11;
 
 /// A request that may still complete.
 pub(crate) struct Pending {
@@ -52,6 +55,9 @@ pub(crate) struct World {
     /// Registered, which the kernel may read and write until the ring has ended.
     pub(crate) buffers: Box<[[u8; BUFFER_LEN]; BUFFERS]>,
     pub(crate) socket: (UnixStream, UnixStream),
+    pub(crate) provided: Option<BufRing>,
+    /// How many groups there were; the last one has this number.
+    pub(crate) groups: u16,
     pub(crate) scratch: File,
 }
 
@@ -66,6 +72,12 @@ pub(crate) fn pattern_file() -> &'static File {
     })
 }
 
+fn pair() -> (UnixStream, UnixStream) {
+    let (socket, peer) = UnixStream::pair().expect("a pair of sockets");
+    peer.set_nonblocking(true).expect("a socket");
+    (socket, peer)
+}
+
 impl World {
     fn new() -> Self {
         Self {
@@ -74,7 +86,9 @@ impl World {
             is_in_silence: false,
             taken: 0,
             buffers: Box::new([[BLANK; BUFFER_LEN]; BUFFERS]),
-            socket: UnixStream::pair().expect("a pair of sockets"),
+            socket: pair(),
+            provided: None,
+            groups: 0,
             scratch: tempfile::tempfile().expect("a temporary file"),
         }
     }
@@ -94,6 +108,16 @@ impl World {
         let name = cqe.user_data();
         let pending = self.pending.get(&name).unwrap_or_else(|| panic!("nobody asked for {cqe:?}"));
         pending.what.judge(cqe);
+        if let (What::Recv { group }, Some(buffers)) = (&pending.what, &self.provided)
+            && *group == buffers.group()
+        {
+            // Dropped at once, which gives it back.
+            let buffer = unsafe { buffers.take(cqe) };
+            assert_eq!(buffer.is_some(), cqe.buffer_id().is_some(), "{cqe:?}");
+            let bytes = buffer.as_deref().unwrap_or_default();
+            assert_eq!(bytes.len(), usize::try_from(cqe.raw_result()).unwrap_or(0), "{cqe:?}");
+            assert!(bytes.iter().all(|byte| *byte == ARRIVED), "something else arrived");
+        }
         if !cqe.has_more() {
             self.pending.remove(&name);
         }
@@ -245,6 +269,23 @@ fn take<S: Submission + From<Sqe>, C: Completion>(ring: &mut Ring<S, C>, world: 
                 let errno = io::Error::from(error).raw_os_error();
                 assert!(matches!(errno, Some(libc::ENOENT | libc::EALREADY | libc::ETIME)), "{errno:?}");
             }
+        }
+        Step::Provide { incremental } => {
+            world.provided = None;
+            let options = BufRingOptions::new(4, 64);
+            let options = if incremental { options.incremental() } else { options };
+            world.groups += 1;
+            world.provided = may_fail(ring.registrar().register_buf_ring(world.groups, &options));
+        }
+        Step::Unprovide => {
+            if let Some(buffers) = world.provided.take() {
+                buffers.unregister().expect("a group that is registered");
+            }
+        }
+        Step::Arrive(bytes) => {
+            let bytes = [ARRIVED; 256].get(..bytes.into()).expect("as many");
+            // Nobody may read, and the socket is full at some time.
+            let _ = (&world.socket.1).write(bytes);
         }
         Step::Probe => {
             ring.probe().expect("a probe");
