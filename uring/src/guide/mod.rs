@@ -8,6 +8,7 @@
 //! | [`first_read`] | a request, from its making to its result |
 //! | [`batches`] | many requests, one system call |
 //! | [`registered`] | files and buffers that the kernel knows beforehand |
+//! | [`provided`] | buffers that the kernel chooses, and requests that go on |
 //! | [`chains`] | order: links, drain, and time limits |
 //! | [`cancellation`] | to end what is in flight |
 //! | [`sqpoll`] | to submit without system calls |
@@ -23,6 +24,7 @@ pub mod chains;
 pub mod first_read;
 pub mod fork;
 pub mod overflow;
+pub mod provided;
 pub mod registered;
 pub mod sqpoll;
 pub mod threads;
