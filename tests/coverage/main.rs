@@ -7,8 +7,11 @@
 //! - A register operation is more than a number in the table of `RegisterOp`: something has to call it.
 //! - A set-up flag is more than a bit of [`uring::SetupFlags`], which says how a ring is: something has to ask for it.
 //! - Features, flags of completions and flags that a caller hands over in a set of bits are used by being in the set.
+//!
+//! And the docs say of each operation and flag since which kernel it is there.
 
 mod exceptions;
+mod since;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,6 +142,22 @@ fn no_exception_is_used_or_unknown() {
         unknown.is_empty(),
         "the bindings have none of these: remove them from tests/coverage/exceptions.txt: {unknown:#?}"
     );
+}
+
+#[test]
+fn every_operation_and_flag_says_since_when() {
+    require!(sources().is_dir(), "the sources of `uring` are elsewhere");
+    let mut paths = Vec::new();
+    find_sources(&sources(), &mut paths);
+    let (mut undated, mut looked_at) = (Vec::new(), 0);
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (found, nr) = since::undated(&text);
+        undated.extend(found.iter().map(|name| format!("{}: {name}", path.display())));
+        looked_at += nr;
+    }
+    assert!(looked_at > 200, "the search is broken: {looked_at} operations and flags");
+    assert!(undated.is_empty(), "their docs do not say since which kernel they are there: {undated:#?}");
 }
 
 #[test]

@@ -21,9 +21,9 @@ use crate::ring::register::{query, query_scq, query_zcrx, query_zcrx_event};
 
 /// What this kernel has, asked for once in a process.
 ///
-/// Linux 6.18 and newer says everything by itself (`IORING_REGISTER_QUERY`); an older one tells its operations
-/// (`IORING_REGISTER_PROBE`) and its features. From these follows which release it has at least, and with that its
-/// register operations and flags; set-up flags are tried one by one.
+/// Linux 6.18 and newer says everything by itself (`IORING_REGISTER_QUERY`, since 6.18); an older one tells its
+/// operations (`IORING_REGISTER_PROBE`, since 5.6) and its features. From these follows which release it has at least,
+/// and with that its register operations and flags; set-up flags are tried one by one.
 ///
 /// ```
 /// use uring::{Capabilities, Op, RegisterOp, SetupFlags};

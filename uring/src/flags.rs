@@ -14,15 +14,15 @@ use libc::c_int;
 pub struct RwFlags(c_int);
 
 impl RwFlags {
-    /// Polled completion (`RWF_HIPRI`); `EINVAL` on a ring without `IORING_SETUP_IOPOLL`.
+    /// Polled completion (`RWF_HIPRI`, since 5.1); `EINVAL` on a ring without `IORING_SETUP_IOPOLL`.
     pub const HIPRI: Self = Self(uring_sys::RWF_HIPRI as c_int);
-    /// The write is durable, with the metadata to read it back, when it completes (`RWF_DSYNC`).
+    /// The write is durable, with the metadata to read it back, when it completes (`RWF_DSYNC`, since 5.1).
     pub const DSYNC: Self = Self(uring_sys::RWF_DSYNC as c_int);
-    /// The write is durable with all metadata when it completes (`RWF_SYNC`).
+    /// The write is durable with all metadata when it completes (`RWF_SYNC`, since 5.1).
     pub const SYNC: Self = Self(uring_sys::RWF_SYNC as c_int);
-    /// Fails with `EAGAIN` rather than block (`RWF_NOWAIT`).
+    /// Fails with `EAGAIN` rather than block (`RWF_NOWAIT`, since 5.1).
     pub const NOWAIT: Self = Self(uring_sys::RWF_NOWAIT as c_int);
-    /// Appends, whatever the offset says (`RWF_APPEND`).
+    /// Appends, whatever the offset says (`RWF_APPEND`, since 5.1).
     pub const APPEND: Self = Self(uring_sys::RWF_APPEND as c_int);
     /// Writes at the offset even if the file was opened with `O_APPEND` (`RWF_NOAPPEND`); since 6.9.
     pub const NOAPPEND: Self = Self(uring_sys::RWF_NOAPPEND as c_int);

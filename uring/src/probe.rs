@@ -51,8 +51,8 @@ impl OpTable {
 
 /// What the kernel answered to "what do you have?".
 ///
-/// Linux 6.18 and newer tells everything (`IORING_REGISTER_QUERY`); an older one tells its operations
-/// (`IORING_REGISTER_PROBE`) and its features, and the rest is `None`.
+/// Linux 6.18 and newer tells everything (`IORING_REGISTER_QUERY`, since 6.18); an older one tells its operations
+/// (`IORING_REGISTER_PROBE`, since 5.6) and its features, and the rest is `None`.
 #[derive(Clone, Debug)]
 pub struct Probe {
     ops: OpTable,

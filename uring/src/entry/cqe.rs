@@ -14,7 +14,7 @@ use crate::bits::bits;
 bits! {
     /// What a completion says beside its result, `IORING_CQE_F_*`; see `io_uring_enter(2)`.
     CqeFlags(u32), prefix "IORING_CQE_F_";
-    /// The upper 16 bits tell the provided buffer that was used: [`Cqe::buffer_id`].
+    /// The upper 16 bits tell the provided buffer that was used: [`Cqe::buffer_id`]; since 5.7.
     BUFFER = IORING_CQE_F_BUFFER,
     /// The request goes on and posts further completions; since 5.13.
     MORE = IORING_CQE_F_MORE,
@@ -104,7 +104,7 @@ impl Cqe {
         self.flags().contains(CqeFlags::NOTIF)
     }
 
-    /// The provided buffer that was used, if one was.
+    /// The provided buffer that was used, if one was; since 5.7.
     #[must_use]
     #[inline]
     pub const fn buffer_id(&self) -> Option<u16> {

@@ -15,18 +15,18 @@ use crate::codes::Op;
 bits! {
     /// What holds for an entry whatever its operation, `IOSQE_*`; see `io_uring_enter(2)`.
     SqeFlags(u8), prefix "IOSQE_";
-    /// The file is named by its index in the table of registered ones; set by [`Fixed`](crate::Fixed).
+    /// The file is named by its index in the table of registered ones; set by [`Fixed`](crate::Fixed); since 5.1.
     FIXED_FILE = IOSQE_FIXED_FILE,
-    /// Starts once all earlier requests have completed, and holds back all later ones.
+    /// Starts once all earlier requests have completed, and holds back all later ones; since 5.2.
     IO_DRAIN = IOSQE_IO_DRAIN,
     /// The next entry starts once this one has succeeded; if it fails or falls short, the rest of the chain is
-    /// cancelled. A chain ends with a submit at the latest.
+    /// cancelled. A chain ends with a submit at the latest. Since 5.3.
     IO_LINK = IOSQE_IO_LINK,
-    /// As [`IO_LINK`](Self::IO_LINK), and this one may fail.
+    /// As [`IO_LINK`](Self::IO_LINK), and this one may fail; since 5.5.
     IO_HARDLINK = IOSQE_IO_HARDLINK,
-    /// Goes to a worker at once, instead of being tried without blocking first.
+    /// Goes to a worker at once, instead of being tried without blocking first; since 5.6.
     ASYNC = IOSQE_ASYNC,
-    /// Takes its buffer from a group of provided ones when it needs it.
+    /// Takes its buffer from a group of provided ones when it needs it; since 5.7.
     BUFFER_SELECT = IOSQE_BUFFER_SELECT,
     /// Posts no completion if it succeeds; since 5.17. Its memory is then the kernel's until something else
     /// tells that it is done, such as the completion of a linked request. If it fails, it says so, and what is

@@ -86,8 +86,8 @@
 //!
 //! # Other ways to use them
 //!
-//! - **In parts.** An [`incremental`](crate::ring::BufRingOptions::incremental) group, since 6.12, has each receive go on
-//!   in its buffer where the last one has stopped, so that a few large buffers serve many small messages.
+//! - **In parts.** An [`incremental`](crate::ring::BufRingOptions::incremental) group, since 6.12, has each receive go
+//!   on in its buffer where the last one has stopped, so that a few large buffers serve many small messages.
 //! - **Several at once.** A [`bundle`](crate::op::net::RecvMultishot::bundle), since 6.10, fills as many buffers as
 //!   there is data for with one completion; [`take_bundle`](crate::ring::BufRing::take_bundle) hands them out.
 //! - **To send.** An [`outgoing`](crate::ring::BufRingOptions::outgoing) group holds what

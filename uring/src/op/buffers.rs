@@ -9,8 +9,8 @@ use crate::entry::Sqe;
 use crate::op::address;
 
 op! {
-    /// Provides buffers to a group, which is made if it is not there. The result is not negative; `E2BIG` if a number
-    /// would be past 65535, `EINVAL` if the group is a ring of buffers.
+    /// Provides buffers to a group, which is made if it is not there; since 5.7. The result is not negative; `E2BIG` if
+    /// a number would be past 65535, `EINVAL` if the group is a ring of buffers.
     ProvideBuffers
 }
 
@@ -36,8 +36,8 @@ impl ProvideBuffers {
 }
 
 op! {
-    /// Removes buffers from a group, of the kernel's choice. The result is their count; `ENOENT` if there is no
-    /// such group, `EINVAL` if it is a ring of buffers.
+    /// Removes buffers from a group, of the kernel's choice; since 5.7. The result is their count; `ENOENT` if there is
+    /// no such group, `EINVAL` if it is a ring of buffers.
     RemoveBuffers
 }
 

@@ -12,7 +12,7 @@ use crate::codes::Op;
 use crate::entry::{Fixed, Sqe, Target};
 
 op! {
-    /// Cancels requests of this ring; see `io_uring_enter(2)`.
+    /// Cancels requests of this ring; see `io_uring_enter(2)`; since 5.5.
     ///
     /// What is cancelled completes with `ECANCELED`, mostly, and its memory is the kernel's until then. The result is 0;
     /// `ENOENT` if nothing matches *or nothing that does can be cancelled*, as reads of a disk cannot; `EALREADY` if it

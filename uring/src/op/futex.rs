@@ -12,13 +12,13 @@ use crate::op::address;
 bits! {
     /// What a futex is, `FUTEX2_*`.
     FutexFlags(u32), prefix "FUTEX2_";
-    /// It has 32 bits, the one size that the kernel takes.
+    /// It has 32 bits, the one size that the kernel takes; since 6.7.
     SIZE_U32 = FUTEX2_SIZE_U32,
     /// A word behind it names the NUMA node where the kernel keeps who sleeps on it; since 6.16.
     NUMA = FUTEX2_NUMA,
     /// The memory's policy says the node, beside `NUMA`; since 6.16.
     MPOL = FUTEX2_MPOL,
-    /// Only this process uses it, which is faster.
+    /// Only this process uses it, which is faster; since 6.7.
     PRIVATE = FUTEX2_PRIVATE,
 }
 
@@ -38,7 +38,7 @@ fn on(op: Op, futex: *const AtomicU32, val: u32, flags: FutexFlags) -> Sqe {
 }
 
 op! {
-    /// Sleeps until a futex is woken. The result is 0; `EAGAIN` if it had another value.
+    /// Sleeps until a futex is woken; since 6.7. The result is 0; `EAGAIN` if it had another value.
     FutexWait
 }
 
@@ -63,7 +63,7 @@ impl FutexWait {
 }
 
 op! {
-    /// Wakes those who sleep on a futex. The result is how many.
+    /// Wakes those who sleep on a futex; since 6.7. The result is how many.
     FutexWake
 }
 
@@ -102,8 +102,8 @@ impl FutexWaiter {
 }
 
 op! {
-    /// Sleeps until one of several futexes is woken; see `futex_waitv(2)`. The result is the index of one that was;
-    /// `EAGAIN` if one had another value.
+    /// Sleeps until one of several futexes is woken; see `futex_waitv(2)`; since 6.7. The result is the index of one
+    /// that was; `EAGAIN` if one had another value.
     FutexWaitv
 }
 

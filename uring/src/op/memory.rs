@@ -5,7 +5,7 @@ use crate::entry::Sqe;
 use crate::op::address;
 
 op! {
-    /// Says how memory will be used, or changes what it is; see `madvise(2)`. The result is 0.
+    /// Says how memory will be used, or changes what it is; see `madvise(2)`; since 5.6. The result is 0.
     Madvise
 }
 

@@ -32,6 +32,12 @@
 //!
 //! Constructors that name neither are safe, and so is each push. Registered files, which the kernel holds by itself, and
 //! groups of provided buffers, which whoever provides them vouches for, are neither.
+//!
+//! # Since when
+//!
+//! Each type says since which kernel it is there, and each flag since which kernel it is taken; a method that says
+//! nothing is as old as its type. What is older than 5.10 is on every kernel that this crate runs on. A request that
+//! the kernel does not have completes with `EINVAL`; [`Capabilities`](crate::Capabilities) tells beforehand.
 
 use crate::UserData;
 use crate::entry::{Sqe, SqeFlags};

@@ -6,7 +6,7 @@ use crate::codes::Op;
 use crate::entry::Sqe;
 
 op! {
-    /// Makes what was written durable; see `fsync(2)`. The result is 0.
+    /// Makes what was written durable; see `fsync(2)`; since 5.1. The result is 0.
     ///
     /// It covers writes that have *completed*: it is no barrier for those in flight.
     Fsync
@@ -19,7 +19,8 @@ impl_on_file!(
 );
 
 impl Fsync {
-    /// Leaves out the metadata that reading the data back does not take, as `fdatasync(2)` does.
+    /// Leaves out the metadata that reading the data back does not take, as `fdatasync(2)` does
+    /// (`IORING_FSYNC_DATASYNC`, since 5.1).
     #[inline]
     pub fn datasync(mut self) -> Self {
         self.0.op_flags = IORING_FSYNC_DATASYNC;
@@ -37,7 +38,7 @@ impl Fsync {
 
 op! {
     /// Starts to write pages of a file to its disk, or waits for that; see `sync_file_range(2)`, also for why this
-    /// makes nothing durable. The result is 0.
+    /// makes nothing durable. Since 5.2. The result is 0.
     SyncFileRange
 }
 

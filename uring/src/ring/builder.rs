@@ -68,27 +68,27 @@ impl<'fd, S: Submission, C: Completion> Builder<'fd, S, C> {
         self
     }
 
-    /// Cuts sizes that are too large to what the kernel has (`IORING_SETUP_CLAMP`).
+    /// Cuts sizes that are too large to what the kernel has (`IORING_SETUP_CLAMP`, since 5.6).
     pub fn clamp(self) -> Self {
         self.with(IORING_SETUP_CLAMP)
     }
 
-    /// Has a thread of the kernel's take requests as they are pushed, without system calls (`IORING_SETUP_SQPOLL`);
-    /// it sleeps after `idle`, in milliseconds, without any, and 0 is a second. Before 5.11 requests can name
-    /// registered files only.
+    /// Has a thread of the kernel's take requests as they are pushed, without system calls (`IORING_SETUP_SQPOLL`,
+    /// since 5.1); it sleeps after `idle`, in milliseconds, without any, and 0 is a second. Before 5.11 requests can
+    /// name registered files only.
     pub fn sqpoll(mut self, idle: Duration) -> Self {
         self.request.sq_thread_idle = u32::try_from(idle.as_millis()).unwrap_or(u32::MAX);
         self.with(IORING_SETUP_SQPOLL)
     }
 
-    /// Binds that thread to a CPU (`IORING_SETUP_SQ_AFF`).
+    /// Binds that thread to a CPU (`IORING_SETUP_SQ_AFF`, since 5.1).
     pub fn sqpoll_cpu(mut self, cpu: u32) -> Self {
         self.request.sq_thread_cpu = cpu;
         self.with(IORING_SETUP_SQ_AFF)
     }
 
-    /// Polls the device for completions instead of being interrupted (`IORING_SETUP_IOPOLL`): for direct I/O on files
-    /// whose device has queues for that; everything else is `EOPNOTSUPP`.
+    /// Polls the device for completions instead of being interrupted (`IORING_SETUP_IOPOLL`, since 5.1): for direct I/O
+    /// on files whose device has queues for that; everything else is `EOPNOTSUPP`.
     pub fn iopoll(self) -> Self {
         self.with(IORING_SETUP_IOPOLL)
     }
@@ -99,14 +99,15 @@ impl<'fd, S: Submission, C: Completion> Builder<'fd, S, C> {
         self.with(IORING_SETUP_HYBRID_IOPOLL)
     }
 
-    /// Shares the workers, and the thread of [`sqpoll`](Self::sqpoll), of another ring (`IORING_SETUP_ATTACH_WQ`).
+    /// Shares the workers, and the thread of [`sqpoll`](Self::sqpoll), of another ring (`IORING_SETUP_ATTACH_WQ`, since
+    /// 5.6).
     pub fn attach_wq(mut self, ring: BorrowedFd<'fd>) -> Self {
         self.request.wq = Some(ring);
         self
     }
 
-    /// Starts the ring disabled (`IORING_SETUP_R_DISABLED`): files, buffers and regions are registered first, and
-    /// [`Ring::enable`] lets requests in.
+    /// Starts the ring disabled (`IORING_SETUP_R_DISABLED`, since 5.10): files, buffers and regions are registered
+    /// first, and [`Ring::enable`] lets requests in.
     pub fn disabled(self) -> Self {
         self.with(IORING_SETUP_R_DISABLED)
     }

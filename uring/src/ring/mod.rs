@@ -160,7 +160,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
         self.submit.submit()
     }
 
-    /// Waits until the polling thread has made room in a full queue (`IORING_ENTER_SQ_WAIT`).
+    /// Waits until the polling thread has made room in a full queue (`IORING_ENTER_SQ_WAIT`, since 5.10).
     ///
     /// # Errors
     ///

@@ -31,7 +31,7 @@ pub(crate) struct Reap<C> {
     keeps_ledger: bool,
     /// No ledger, no thread that polls, nothing else that takes more than one enter for all.
     is_plain: bool,
-    /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`).
+    /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`, since 5.1).
     polls: bool,
     /// Errno of an enter made where no error could be returned, for the next call that can.
     deferred: Option<i32>,

@@ -33,9 +33,9 @@ pub(crate) struct Submit<S> {
     cq_head: Index,
     /// Whether to write down what is in flight, see `Core::ledger`.
     keeps_ledger: bool,
-    /// Whether a thread of the kernel's consumes entries (`IORING_SETUP_SQPOLL`).
+    /// Whether a thread of the kernel's consumes entries (`IORING_SETUP_SQPOLL`, since 5.1).
     pub(crate) is_polled: bool,
-    /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`).
+    /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`, since 5.1).
     polls: bool,
     pub(crate) enters: u64,
     /// Last: what is above points into its mappings.

@@ -76,8 +76,8 @@ macro_rules! impl_command {
 }
 
 op! {
-    /// A command of 16 bytes to a file's driver, whose documentation says what its result is. `EOPNOTSUPP` if that takes
-    /// none.
+    /// A command of 16 bytes to a file's driver, whose documentation says what its result is; since 5.19. `EOPNOTSUPP`
+    /// if that takes none.
     UringCmd
 }
 
@@ -97,8 +97,8 @@ impl UringCmd {
 impl_command!(UringCmd, 0);
 
 op128! {
-    /// A command of 80 bytes to a file's driver, in rings whose entries all have 128 bytes. The result is as that of
-    /// [`UringCmd`].
+    /// A command of 80 bytes to a file's driver, in rings whose entries all have 128 bytes; since 5.19. The result is
+    /// as that of [`UringCmd`].
     UringCmd80
 }
 

@@ -6,7 +6,8 @@ use crate::codes::Op;
 use crate::entry::{FileIndex, Fixed, Sqe};
 
 op! {
-    /// Closes a descriptor or takes a file out of the table of registered ones; see `close(2)`. The result is 0.
+    /// Closes a descriptor or takes a file out of the table of registered ones; see `close(2)`; since 5.6. The result
+    /// is 0.
     ///
     /// `EBADF`: there is none, or it is a ring's. A request that is cancelled, as a part of a chain for example, closes
     /// nothing.

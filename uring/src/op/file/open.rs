@@ -43,7 +43,7 @@ impl OpenHow {
 }
 
 op! {
-    /// Opens a file; see `openat(2)`. The result is the descriptor, which is the caller's to close.
+    /// Opens a file; see `openat(2)`; since 5.6. The result is the descriptor, which is the caller's to close.
     ///
     /// ```
     /// use std::os::fd::{FromRawFd, OwnedFd};
@@ -82,8 +82,8 @@ impl Openat {
 impl_direct!(Openat);
 
 op! {
-    /// Opens a file with all that there is to say of it; see `openat2(2)`. The result is the descriptor, which is the
-    /// caller's to close.
+    /// Opens a file with all that there is to say of it; see `openat2(2)`; since 5.6. The result is the descriptor,
+    /// which is the caller's to close.
     Openat2
 }
 

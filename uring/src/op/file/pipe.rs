@@ -9,8 +9,8 @@ use crate::entry::{FileIndex, Fixed, Resolved, Sqe, Target};
 use crate::op::address;
 
 op! {
-    /// Moves data from one file to another, one of which is a pipe; see `splice(2)`. The result is the count of bytes, 0
-    /// at the end.
+    /// Moves data from one file to another, one of which is a pipe; see `splice(2)`; since 5.7. The result is the count
+    /// of bytes, 0 at the end.
     Splice
 }
 
@@ -56,7 +56,8 @@ impl Splice {
 }
 
 op! {
-    /// Copies data from one pipe to another and leaves it in the first; see `tee(2)`. The result is the count of bytes.
+    /// Copies data from one pipe to another and leaves it in the first; see `tee(2)`; since 5.8. The result is the
+    /// count of bytes.
     Tee
 }
 

@@ -4,7 +4,7 @@ use crate::codes::Op;
 use crate::entry::Sqe;
 
 op! {
-    /// Allocates or frees space of a file; see `fallocate(2)`. The result is 0.
+    /// Allocates or frees space of a file; see `fallocate(2)`; since 5.6. The result is 0.
     Fallocate
 }
 
@@ -20,7 +20,7 @@ impl_on_file!(
 );
 
 op! {
-    /// Says how a part of a file will be used; see `posix_fadvise(2)`. The result is 0.
+    /// Says how a part of a file will be used; see `posix_fadvise(2)`; since 5.6. The result is 0.
     Fadvise
 }
 

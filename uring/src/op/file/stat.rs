@@ -8,7 +8,7 @@ use crate::entry::Sqe;
 use crate::op::address;
 
 op! {
-    /// Asks what is known of a file; see `statx(2)`. The result is 0.
+    /// Asks what is known of a file; see `statx(2)`; since 5.6. The result is 0.
     Statx
 }
 

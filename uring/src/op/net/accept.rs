@@ -7,7 +7,7 @@ use crate::codes::Op;
 use crate::entry::Sqe;
 
 op! {
-    /// Accepts a connection; see `accept4(2)`. The result is a descriptor, which is the caller's to close.
+    /// Accepts a connection; see `accept4(2)`; since 5.5. The result is a descriptor, which is the caller's to close.
     ///
     /// The completion has [`SOCK_NONEMPTY`](crate::CqeFlags::SOCK_NONEMPTY) if more of them wait.
     Accept

@@ -5,7 +5,7 @@ use crate::codes::Op;
 use crate::entry::{Sqe, Target};
 
 op! {
-    /// Connects a socket; see `connect(2)`. The result is 0; `ECONNREFUSED` if nobody listens there.
+    /// Connects a socket; see `connect(2)`; since 5.5. The result is 0; `ECONNREFUSED` if nobody listens there.
     Connect
 }
 

@@ -7,7 +7,7 @@ use crate::codes::Op;
 use crate::entry::{Sqe, SqeFlags, Target};
 
 op! {
-    /// Receives from a socket; see `recv(2)`. The result is the count of bytes, 0 at the end of a stream.
+    /// Receives from a socket; see `recv(2)`; since 5.6. The result is the count of bytes, 0 at the end of a stream.
     ///
     /// The completion has [`SOCK_NONEMPTY`](crate::CqeFlags::SOCK_NONEMPTY) if there is more.
     Recv
@@ -30,7 +30,7 @@ impl Recv {
 impl_poll_first!(Recv);
 
 op! {
-    /// Receives a message; see `recvmsg(2)`. The result is the count of bytes; the message tells the rest.
+    /// Receives a message; see `recvmsg(2)`; since 5.3. The result is the count of bytes; the message tells the rest.
     Recvmsg
 }
 

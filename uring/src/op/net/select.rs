@@ -26,8 +26,9 @@ macro_rules! impl_bundle {
 }
 
 op! {
-    /// Receives to a buffer that the kernel takes from a group when there is something to receive. The result is the
-    /// count of bytes, the [buffer](crate::Cqe::buffer_id) is told with it; `ENOBUFS` if the group is empty.
+    /// Receives to a buffer that the kernel takes from a group when there is something to receive; since 5.7. The
+    /// result is the count of bytes, the [buffer](crate::Cqe::buffer_id) is told with it; `ENOBUFS` if the group is
+    /// empty.
     RecvSelect
 }
 

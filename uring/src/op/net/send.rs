@@ -84,7 +84,7 @@ macro_rules! impl_sendmsg {
 pub(super) use {impl_send, impl_sendmsg};
 
 op! {
-    /// Sends to a socket; see `send(2)`. The result is the count of bytes.
+    /// Sends to a socket; see `send(2)`; since 5.6. The result is the count of bytes.
     ///
     /// A connection that the peer has closed is `EPIPE`; there is no `SIGPIPE`.
     Send
@@ -93,7 +93,7 @@ op! {
 impl_send!(Send, SEND, "6.1", || ());
 
 op! {
-    /// Sends a message; see `sendmsg(2)`. The result is the count of bytes.
+    /// Sends a message; see `sendmsg(2)`; since 5.3. The result is the count of bytes.
     Sendmsg
 }
 

@@ -10,7 +10,7 @@ use crate::codes::Op;
 use crate::entry::{Sqe, Target};
 
 /// What the notification of a zero-copy send with [`report_usage`](SendZc::report_usage) has for its
-/// [raw result](crate::Cqe::raw_result) if data was copied after all (`IORING_NOTIF_USAGE_ZC_COPIED`).
+/// [raw result](crate::Cqe::raw_result) if data was copied after all (`IORING_NOTIF_USAGE_ZC_COPIED`, since 6.2).
 pub const ZC_COPIED: i32 = uring_sys::IORING_NOTIF_USAGE_ZC_COPIED.cast_signed();
 
 /// Whether such a request was ever made.

@@ -7,7 +7,7 @@ use crate::entry::{Sqe, Target};
 use crate::op::address;
 
 op! {
-    /// Adds, changes or removes a descriptor of a set; see `epoll_ctl(2)`. The result is 0.
+    /// Adds, changes or removes a descriptor of a set; see `epoll_ctl(2)`; since 5.6. The result is 0.
     EpollCtl
 }
 

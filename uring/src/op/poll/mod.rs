@@ -18,7 +18,7 @@ const fn mask(events: u32) -> u32 {
 }
 
 op! {
-    /// Waits until a file is ready; see `poll(2)`. The result is the mask of what it is ready for.
+    /// Waits until a file is ready; see `poll(2)`; since 5.1. The result is the mask of what it is ready for.
     PollAdd
 }
 
@@ -48,8 +48,8 @@ impl PollAdd {
 }
 
 op! {
-    /// Ends a [`PollAdd`], which completes with `ECANCELED`. The result is 0; `ENOENT` if there is none, `EALREADY` if it
-    /// is completing.
+    /// Ends a [`PollAdd`], which completes with `ECANCELED`; since 5.1. The result is 0; `ENOENT` if there is none,
+    /// `EALREADY` if it is completing.
     PollRemove
 }
 
@@ -76,7 +76,7 @@ impl PollUpdate {
         Self(Sqe { addr: target, ..Sqe::new(Op::POLL_REMOVE) })
     }
 
-    /// Has it wait for other events (`IORING_POLL_UPDATE_EVENTS`); what else it is, such as
+    /// Has it wait for other events (`IORING_POLL_UPDATE_EVENTS`, since 5.13); what else it is, such as
     /// [`multishot`](PollAdd::multishot), it stays.
     #[inline]
     pub fn events(mut self, events: u32) -> Self {
@@ -85,15 +85,15 @@ impl PollUpdate {
         self
     }
 
-    /// Says that it goes on after the first time, beside [`events`](Self::events) (`IORING_POLL_ADD_MULTI`). The kernel
-    /// takes this and does not make one of a poll that completes once.
+    /// Says that it goes on after the first time, beside [`events`](Self::events) (`IORING_POLL_ADD_MULTI`, since
+    /// 5.13). The kernel takes this and does not make one of a poll that completes once.
     #[inline]
     pub fn multishot(mut self) -> Self {
         self.0.len |= IORING_POLL_ADD_MULTI;
         self
     }
 
-    /// Gives its further completions another name (`IORING_POLL_UPDATE_USER_DATA`).
+    /// Gives its further completions another name (`IORING_POLL_UPDATE_USER_DATA`, since 5.13).
     #[inline]
     pub fn new_user_data(mut self, user_data: UserData) -> Self {
         self.0.len |= IORING_POLL_UPDATE_USER_DATA;

@@ -70,7 +70,7 @@ impl MsgRingFd {
         })
     }
 
-    /// Posts nothing to the other ring (`IORING_MSG_RING_CQE_SKIP`).
+    /// Posts nothing to the other ring (`IORING_MSG_RING_CQE_SKIP`, since 6.0).
     #[inline]
     pub fn cqe_skip(mut self) -> Self {
         self.0.op_flags |= IORING_MSG_RING_CQE_SKIP;

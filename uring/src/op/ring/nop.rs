@@ -71,7 +71,7 @@ macro_rules! impl_nop {
 }
 
 op! {
-    /// Does nothing. The result is 0, or what it is told.
+    /// Does nothing; since 5.1. The result is 0, or what it is told.
     ///
     /// Without updates, kernels before 7.1 have that result also where it is said to be an errno here, for want of a file
     /// or a buffer; chains break all the same.

@@ -9,8 +9,8 @@ use crate::entry::{Fixed, Sqe};
 use crate::op::address;
 
 op! {
-    /// Changes a part of the table of registered files. The result is how many places were changed, `ENXIO` if there is
-    /// no table.
+    /// Changes a part of the table of registered files; since 5.5. The result is how many places were changed, `ENXIO`
+    /// if there is no table.
     FilesUpdate
 }
 
@@ -54,7 +54,7 @@ impl FixedFdInstall {
         Self(Sqe::new(Op::FIXED_FD_INSTALL).on(&file))
     }
 
-    /// Has the descriptor inherited (`IORING_FIXED_FD_NO_CLOEXEC`).
+    /// Has the descriptor inherited (`IORING_FIXED_FD_NO_CLOEXEC`, since 6.8).
     #[inline]
     pub fn no_cloexec(mut self) -> Self {
         self.0.op_flags |= IORING_FIXED_FD_NO_CLOEXEC;

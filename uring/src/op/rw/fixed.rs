@@ -7,7 +7,7 @@ use crate::op::address;
 
 op! {
     /// Reads to a part of a registered buffer; see `pread(2)` and
-    /// [`register_buffers`](crate::URingContext::register_buffers). The result is the count of bytes.
+    /// [`register_buffers`](crate::URingContext::register_buffers); since 5.1. The result is the count of bytes.
     ReadFixed
 }
 
@@ -32,7 +32,7 @@ impl_attr!(ReadFixed);
 
 op! {
     /// Writes a part of a registered buffer; see `pwrite(2)` and
-    /// [`register_buffers`](crate::URingContext::register_buffers). The result is the count of bytes.
+    /// [`register_buffers`](crate::URingContext::register_buffers); since 5.1. The result is the count of bytes.
     WriteFixed
 }
 

@@ -84,8 +84,8 @@ mod select;
 mod vectored;
 
 op! {
-    /// Reads to one buffer; see `pread(2)`. The result is the count of bytes, fewer than asked for at the end of the
-    /// file.
+    /// Reads to one buffer; see `pread(2)`; since 5.6. The result is the count of bytes, fewer than asked for at the
+    /// end of the file.
     Read
 }
 
@@ -106,7 +106,8 @@ impl_rw!(Read);
 impl_attr!(Read);
 
 op! {
-    /// Writes one buffer; see `pwrite(2)`. The result is the count of bytes, which may be fewer than asked for.
+    /// Writes one buffer; see `pwrite(2)`; since 5.6. The result is the count of bytes, which may be fewer than asked
+    /// for.
     Write
 }
 

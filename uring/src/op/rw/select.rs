@@ -8,7 +8,7 @@ use crate::entry::{Sqe, SqeFlags};
 
 op! {
     /// Reads to a buffer that the kernel takes from a group when there is something to read
-    /// ([`BUFFER_SELECT`](crate::SqeFlags::BUFFER_SELECT)). The result is the count of bytes, the
+    /// ([`BUFFER_SELECT`](crate::SqeFlags::BUFFER_SELECT)); since 5.7. The result is the count of bytes, the
     /// [buffer](crate::Cqe::buffer_id) is told with it; `ENOBUFS` if the group is empty.
     ReadSelect
 }

@@ -5,8 +5,8 @@ use crate::entry::{Sqe, Target};
 use crate::op::address;
 
 op! {
-    /// Reads to several buffers; see `preadv(2)`. The result is the count of bytes, fewer than asked for at the end of
-    /// the file.
+    /// Reads to several buffers; see `preadv(2)`; since 5.1. The result is the count of bytes, fewer than asked for at
+    /// the end of the file.
     Readv
 }
 
@@ -28,7 +28,8 @@ impl_rw!(Readv);
 impl_attr!(Readv);
 
 op! {
-    /// Writes several buffers; see `pwritev(2)`. The result is the count of bytes, which may be fewer than asked for.
+    /// Writes several buffers; see `pwritev(2)`; since 5.1. The result is the count of bytes, which may be fewer than
+    /// asked for.
     Writev
 }
 

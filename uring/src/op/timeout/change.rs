@@ -11,8 +11,8 @@ use crate::entry::Sqe;
 use crate::op::address;
 
 op! {
-    /// Ends a [`Timeout`](super::Timeout), which completes with `ECANCELED`. The result is 0; `ENOENT` if there is none,
-    /// `EALREADY` if its time is just up.
+    /// Ends a [`Timeout`](super::Timeout), which completes with `ECANCELED`; since 5.5. The result is 0; `ENOENT` if
+    /// there is none, `EALREADY` if its time is just up.
     TimeoutRemove
 }
 

@@ -38,7 +38,7 @@ fn immediate(time: Duration) -> u64 {
 bits! {
     /// What a time means, `IORING_TIMEOUT_*`; see `io_uring_enter(2)`.
     TimeoutFlags(u32), prefix "IORING_TIMEOUT_";
-    /// It is a time of the clock, not one from now on.
+    /// It is a time of the clock, not one from now on; since 5.5.
     ABS = IORING_TIMEOUT_ABS,
     /// The clock is `CLOCK_BOOTTIME` instead of `CLOCK_MONOTONIC`; since 5.15.
     BOOTTIME = IORING_TIMEOUT_BOOTTIME,
@@ -53,7 +53,7 @@ bits! {
 }
 
 op! {
-    /// Completes when a time is up. The result is `ETIME`; 0 if as many completions were posted before as
+    /// Completes when a time is up; since 5.4. The result is `ETIME`; 0 if as many completions were posted before as
     /// [`count`](Self::count) says, `ECANCELED` if it was removed.
     Timeout
 }
@@ -93,9 +93,9 @@ impl Timeout {
 }
 
 op! {
-    /// Cancels the request before it in the chain when a time is up, by a
-    /// [link](crate::SqeFlags::IO_LINK) from there to here. The result is `ETIME` if that was cancelled, `EALREADY` if
-    /// that could not be stopped any more, and `ECANCELED` if it was done in time.
+    /// Cancels the request before it in the chain when a time is up, by a [link](crate::SqeFlags::IO_LINK) from there
+    /// to here; since 5.5. The result is `ETIME` if that was cancelled, `EALREADY` if that could not be stopped any
+    /// more, and `ECANCELED` if it was done in time.
     LinkTimeout
 }
 

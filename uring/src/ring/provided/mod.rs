@@ -149,7 +149,8 @@ impl BufRing {
         Some(Buffer::new(self, Part { id, start: 0, len: self.len }))
     }
 
-    /// Unregisters the group as a drop does, and says whether it could be done (`IORING_UNREGISTER_PBUF_RING`).
+    /// Unregisters the group as a drop does, and says whether it could be done (`IORING_UNREGISTER_PBUF_RING`, since
+    /// 5.19).
     ///
     /// # Errors
     ///

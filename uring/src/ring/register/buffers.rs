@@ -141,7 +141,7 @@ impl Core {
 /// The kernel pins their memory, which for direct I/O saves about a tenth of a small request.
 /// [`register_owned_buffers`](Self::register_owned_buffers) is safe, and the first choice.
 impl Registrar<'_> {
-    /// Registers and pins buffers (`IORING_REGISTER_BUFFERS`).
+    /// Registers and pins buffers (`IORING_REGISTER_BUFFERS`, since 5.1).
     ///
     /// # Errors
     ///
@@ -229,9 +229,9 @@ impl Registrar<'_> {
         unsafe { core.update_buffers(first, buffers, tags) }
     }
 
-    /// Unregisters the buffers (`IORING_UNREGISTER_BUFFERS`). Older kernels wait for requests in flight that use them;
-    /// newer ones, from about 6.13 on, return at once, and memory stays the kernel's until each completion has been
-    /// taken.
+    /// Unregisters the buffers (`IORING_UNREGISTER_BUFFERS`, since 5.1). Older kernels wait for requests in flight that
+    /// use them; newer ones, from about 6.13 on, return at once, and memory stays the kernel's until each completion
+    /// has been taken.
     ///
     /// # Errors
     ///

@@ -34,19 +34,19 @@ impl<'fd> SyncCancel<'fd> {
         cancel
     }
 
-    /// Any request (`IORING_ASYNC_CANCEL_ANY`).
+    /// Any request (`IORING_ASYNC_CANCEL_ANY`, since 6.0).
     pub fn any() -> Self {
         Self::with(IORING_ASYNC_CANCEL_ANY)
     }
 
-    /// A request on a file (`IORING_ASYNC_CANCEL_FD`), whichever descriptor it was named by.
+    /// A request on a file (`IORING_ASYNC_CANCEL_FD`, since 6.0), whichever descriptor it was named by.
     pub fn fd(fd: BorrowedFd<'fd>) -> Self {
         let mut cancel = Self::with(IORING_ASYNC_CANCEL_FD);
         cancel.arg.fd = fd.as_raw_fd();
         cancel
     }
 
-    /// As [`fd`](Self::fd), for a registered file (`IORING_ASYNC_CANCEL_FD_FIXED`).
+    /// As [`fd`](Self::fd), for a registered file (`IORING_ASYNC_CANCEL_FD_FIXED`, since 6.0).
     pub fn fixed(file: Fixed) -> Self {
         let mut cancel = Self::with(IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_FD_FIXED);
         cancel.arg.fd = file.resolve().fd;
@@ -78,7 +78,7 @@ impl<'fd> SyncCancel<'fd> {
         self
     }
 
-    /// All that match instead of the first one (`IORING_ASYNC_CANCEL_ALL`).
+    /// All that match instead of the first one (`IORING_ASYNC_CANCEL_ALL`, since 6.0).
     pub fn all(mut self) -> Self {
         self.arg.flags |= IORING_ASYNC_CANCEL_ALL;
         self

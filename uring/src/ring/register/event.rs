@@ -27,8 +27,8 @@ fn eventfd_refused(error: io::Error) -> Error {
 /// An eventfd that counts completions, for a loop that waits for several things; see `eventfd(2)`. What is told is that
 /// there are some, not how many: several may be told of at once, and what a full queue holds back may be told of late.
 impl Registrar<'_> {
-    /// Has each completion add to an eventfd (`IORING_REGISTER_EVENTFD`). The ring holds the eventfd: the descriptor may be
-    /// closed.
+    /// Has each completion add to an eventfd (`IORING_REGISTER_EVENTFD`, since 5.2). The ring holds the eventfd: the
+    /// descriptor may be closed.
     ///
     /// # Errors
     ///
@@ -38,8 +38,8 @@ impl Registrar<'_> {
     }
 
     /// As [`register_eventfd`](Self::register_eventfd), but only for what worker threads complete
-    /// (`IORING_REGISTER_EVENTFD_ASYNC`). The kernel means what did not complete as it was submitted; what a poll or an
-    /// interrupt completes is not told of, though.
+    /// (`IORING_REGISTER_EVENTFD_ASYNC`, since 5.6). The kernel means what did not complete as it was submitted; what a
+    /// poll or an interrupt completes is not told of, though.
     ///
     /// # Errors
     ///
@@ -54,7 +54,7 @@ impl Registrar<'_> {
         unsafe { self.core()?.register(opcode, (&raw mut fd).cast(), 1) }.map(drop).map_err(eventfd_refused)
     }
 
-    /// Has completions tell no eventfd any more (`IORING_UNREGISTER_EVENTFD`).
+    /// Has completions tell no eventfd any more (`IORING_UNREGISTER_EVENTFD`, since 5.2).
     ///
     /// # Errors
     ///
@@ -67,7 +67,8 @@ impl Registrar<'_> {
     }
 
     /// Has the registered eventfd be told, or for a while not, of completions that come from now on
-    /// (`IORING_CQ_EVENTFD_DISABLED`). It takes no system call, and also holds for an eventfd that is registered later.
+    /// (`IORING_CQ_EVENTFD_DISABLED`, since 5.8). It takes no system call, and also holds for an eventfd that is
+    /// registered later.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ impl Registrar<'_> {
         Ok(())
     }
 
-    /// Whether a registered eventfd is told of completions, as it is at first.
+    /// Whether a registered eventfd is told of completions, as it is at first; since 5.8.
     ///
     /// # Errors
     ///

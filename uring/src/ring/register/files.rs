@@ -186,7 +186,7 @@ impl Core {
 
 /// The table of files, named from then on by their index as [`Fixed`](crate::Fixed).
 impl Registrar<'_> {
-    /// Registers a table of files (`IORING_REGISTER_FILES`).
+    /// Registers a table of files (`IORING_REGISTER_FILES`, since 5.1).
     ///
     /// The ring holds files of its own: the descriptors may be closed.
     ///
@@ -226,8 +226,8 @@ impl Registrar<'_> {
     }
 
     /// Changes the places from index `first` on, one after the other, and returns how many were gone through
-    /// (`IORING_REGISTER_FILES_UPDATE`). Requests in flight keep the file that they started with, but for fsync,
-    /// fdatasync and fallocate: their places must not change before they complete.
+    /// (`IORING_REGISTER_FILES_UPDATE`, since 5.5). Requests in flight keep the file that they started with, but for
+    /// fsync, fdatasync and fallocate: their places must not change before they complete.
     ///
     /// # Errors
     ///
@@ -266,7 +266,8 @@ impl Registrar<'_> {
             .map_err(files_refused)
     }
 
-    /// Removes the table of files (`IORING_UNREGISTER_FILES`). Older kernels wait for requests in flight that use them.
+    /// Removes the table of files (`IORING_UNREGISTER_FILES`, since 5.1). Older kernels wait for requests in flight
+    /// that use them.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ impl<'a> Filter<'a> {
         Self { op, program, flags: 0, size: 0 }
     }
 
-    /// Refuses all operations that have no program (`IO_URING_BPF_FILTER_DENY_REST`).
+    /// Refuses all operations that have no program (`IO_URING_BPF_FILTER_DENY_REST`, since 7.0).
     pub fn deny_rest(self) -> Self {
         Self { flags: self.flags | IO_URING_BPF_FILTER_DENY_REST, ..self }
     }
@@ -48,7 +48,7 @@ impl<'a> Filter<'a> {
     }
 
     /// Has registration fail with `EMSGSIZE` if the kernel shows another [number of bytes](Self::data_size), also one
-    /// that is larger (`IO_URING_BPF_FILTER_SZ_STRICT`).
+    /// that is larger (`IO_URING_BPF_FILTER_SZ_STRICT`, since 7.0).
     pub fn strict_size(self) -> Self {
         Self { flags: self.flags | IO_URING_BPF_FILTER_SZ_STRICT, ..self }
     }

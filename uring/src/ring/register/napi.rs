@@ -19,7 +19,8 @@ const BUSY_POLLING: &str = "busy polling, since Linux 6.9 and not with IOPOLL";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NapiTracking {
-    /// Those of the sockets that requests are made of; the kernel finds them (`IO_URING_NAPI_TRACKING_DYNAMIC`).
+    /// Those of the sockets that requests are made of; the kernel finds them (`IO_URING_NAPI_TRACKING_DYNAMIC`, since
+    /// 6.9).
     #[default]
     Dynamic,
     /// Those that were [added](Registrar::add_napi_id) (`IO_URING_NAPI_TRACKING_STATIC`, since 6.13).
@@ -122,7 +123,7 @@ impl Registrar<'_> {
         self.change_napi(IO_URING_NAPI_STATIC_ADD_ID, id)
     }
 
-    /// Removes a queue that was [added](Self::add_napi_id).
+    /// Removes a queue that was [added](Self::add_napi_id); since 6.13.
     ///
     /// # Errors
     ///

@@ -40,8 +40,9 @@ fn personality_refused(error: io::Error) -> Error {
 }
 
 impl Registrar<'_> {
-    /// Registers the credentials that the calling thread has now (`IORING_REGISTER_PERSONALITY`), for requests that name
-    /// them by their method `personality`. A thread that gives up privileges later can so keep some for what it chooses.
+    /// Registers the credentials that the calling thread has now (`IORING_REGISTER_PERSONALITY`, since 5.6), for
+    /// requests that name them by their method `personality`. A thread that gives up privileges later can so keep some
+    /// for what it chooses.
     ///
     /// # Errors
     ///
@@ -54,8 +55,8 @@ impl Registrar<'_> {
         Ok(Personality(id as u16))
     }
 
-    /// Forgets credentials (`IORING_UNREGISTER_PERSONALITY`). Requests that were submitted with them keep them; those that
-    /// still name them complete with `EINVAL`.
+    /// Forgets credentials (`IORING_UNREGISTER_PERSONALITY`, since 5.6). Requests that were submitted with them keep
+    /// them; those that still name them complete with `EINVAL`.
     ///
     /// # Errors
     ///

@@ -39,8 +39,8 @@ fn ring_refused(error: io::Error) -> Error {
 
 impl Registrar<'_> {
     /// Restricts a ring that was made [disabled](crate::ring::Builder::disabled), from when it is enabled on
-    /// (`IORING_REGISTER_RESTRICTIONS`). [`Builder::restrictions`](crate::ring::Builder::restrictions) does so for a
-    /// ring that needs nothing else first.
+    /// (`IORING_REGISTER_RESTRICTIONS`, since 5.10). [`Builder::restrictions`](crate::ring::Builder::restrictions) does
+    /// so for a ring that needs nothing else first.
     ///
     /// # Errors
     ///

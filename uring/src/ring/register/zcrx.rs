@@ -54,18 +54,18 @@ impl ZcrxEvents {
         Self { user_data, ..Self::default() }
     }
 
-    /// Notes that the area had no room (`ZCRX_EVENT_ALLOC_FAIL`).
+    /// Notes that the area had no room (`ZCRX_EVENT_ALLOC_FAIL`, since 7.1).
     pub fn alloc_fail(self) -> Self {
         Self { types: self.types | 1 << ZCRX_EVENT_ALLOC_FAIL, ..self }
     }
 
-    /// Notes that data was copied after all (`ZCRX_EVENT_COPY`).
+    /// Notes that data was copied after all (`ZCRX_EVENT_COPY`, since 7.1).
     pub fn copy(self) -> Self {
         Self { types: self.types | 1 << ZCRX_EVENT_COPY, ..self }
     }
 
     /// Counts what was copied in `struct zcrx_stats` at this offset of the refill ring's memory
-    /// (`ZCRX_EVENT_DESC_FLAG_STATS`).
+    /// (`ZCRX_EVENT_DESC_FLAG_STATS`, since 7.1).
     pub fn stats(self, offset: u64) -> Self {
         Self { stats_offset: Some(offset), ..self }
     }
