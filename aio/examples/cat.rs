@@ -1,92 +1,68 @@
-//! Writes files to standard output, reading eight blocks ahead: `cargo run -p aio --example cat -- FILE...`
+//! Writes files to standard output, eight blocks at once: `cargo run -p aio --example cat -- FILE...`
 
-use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use aio::AioContext;
 
 const BLOCK: usize = 64 * 1024;
 const DEPTH: usize = 8;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    // Declared before the context, so that an early return drops the context first: it waits for its reads.
-    let mut blocks: Vec<Block> = (0..DEPTH).map(Block::new).collect();
-    let mut context = AioContext::new(DEPTH)?;
+fn main() -> ExitCode {
+    // Declared before the context, so dropped after it: the context waits for its reads as it is dropped.
+    let mut blocks = vec![[0; BLOCK]; DEPTH];
+    let mut context = match AioContext::new(DEPTH) {
+        Ok(context) => context,
+        Err(error) => return failed("no context", &error),
+    };
     for path in std::env::args_os().skip(1) {
-        cat(&mut context, &mut blocks, &File::open(path)?, &mut io::stdout().lock())?;
+        let file = File::open(&path);
+        match file.and_then(|file| cat(&mut context, &mut blocks, &file, &mut io::stdout().lock())) {
+            // Whoever reads this has seen enough, as `head` has.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            Err(error) => return failed(&path.to_string_lossy(), &error),
+            Ok(()) => {}
+        }
     }
-    Ok(())
+    ExitCode::SUCCESS
 }
 
-/// A buffer and the part of the file that it stands for.
-struct Block {
-    nth: usize,
-    buffer: Box<[u8]>,
-    offset: u64,
-    filled: usize,
-    state: State,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Idle,
-    Reading,
-    AtEnd,
-}
-
-impl Block {
-    fn new(nth: usize) -> Self {
-        Self { nth, buffer: vec![0; BLOCK].into(), offset: 0, filled: 0, state: State::Idle }
-    }
-
-    /// Starts to read the block at `offset`.
-    fn start(&mut self, context: &mut AioContext, file: &File, offset: u64) -> aio::Result<()> {
-        (self.offset, self.filled) = (offset, 0);
-        self.read_rest(context, file)
-    }
-
-    /// Adds a read of what is missing.
-    fn read_rest(&mut self, context: &mut AioContext, file: &File) -> aio::Result<()> {
-        let rest = &mut self.buffer[self.filled..];
-        let offset = self.offset + self.filled as u64;
-        // SAFETY: the blocks outlive the context (see `main`), and nobody looks at one that is `Reading`;
-        // `file` stays open while `cat` runs, which waits for the read.
-        unsafe { context.add_read(rest.as_mut_ptr(), rest.len(), file, offset, self.nth as u64)? };
-        self.state = State::Reading;
-        Ok(())
-    }
+fn failed(what: &str, error: &dyn std::error::Error) -> ExitCode {
+    let _ = writeln!(io::stderr(), "cat: {what}: {error}");
+    ExitCode::FAILURE
 }
 
 fn cat(
     context: &mut AioContext,
-    blocks: &mut [Block],
+    blocks: &mut [[u8; BLOCK]],
     file: &File,
     out: &mut impl Write,
-) -> Result<(), Box<dyn Error>> {
-    for block in blocks.iter_mut() {
-        block.start(context, file, (block.nth * BLOCK) as u64)?;
-    }
-    // Blocks are written in the order of the file, whatever the order of their completions.
-    for turn in (0..DEPTH).cycle() {
-        while blocks[turn].filled < BLOCK && blocks[turn].state != State::AtEnd {
-            if blocks[turn].state == State::Idle {
-                blocks[turn].read_rest(context, file)?;
+) -> io::Result<()> {
+    let mut offset = 0;
+    loop {
+        for (nth, block) in blocks.iter_mut().enumerate() {
+            let at = offset + (nth * BLOCK) as u64;
+            // SAFETY: the blocks outlive the context (see `main`), and nobody looks at them before the wait; `file` stays open
+            // while this runs.
+            unsafe { context.add_read(block.as_mut_ptr(), BLOCK, file, at, nth as u64)? };
+        }
+        // They complete in any order.
+        let mut results = [const { Ok(0) }; DEPTH];
+        for (nth, result) in context.wait_nr(DEPTH)? {
+            results[nth as usize] = result;
+        }
+        for (nth, (block, result)) in blocks.iter().zip(results).enumerate() {
+            let count = result? as usize;
+            if (nth, count) == (0, 0) {
+                return out.flush();
             }
-            for (nth, result) in context.wait()? {
-                let block = &mut blocks[nth as usize];
-                let count = result? as usize;
-                block.filled += count;
-                block.state = if count == 0 { State::AtEnd } else { State::Idle };
+            out.write_all(&block[..count])?;
+            offset += count as u64;
+            if count < BLOCK {
+                // At the end of the file, or before it: what comes next is asked for again.
+                break;
             }
         }
-        let block = &mut blocks[turn];
-        out.write_all(&block.buffer[..block.filled])?;
-        if block.state == State::AtEnd {
-            break;
-        }
-        block.start(context, file, block.offset + (DEPTH * BLOCK) as u64)?;
     }
-    // Reads beyond the end are of no interest, but the blocks are the kernel's until they complete.
-    Ok(context.drain(|_, _| {})?)
 }

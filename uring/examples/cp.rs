@@ -1,8 +1,10 @@
-//! Copies a file by chains of a read and a write, eight at a time: `cargo run -p uring --example cp -- FROM TO`
+//! Copies a file by chains of a read and a write, eight with one system call:
+//! `cargo run -p uring --example cp -- FROM TO`
 
 use std::error::Error;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 use uring::op::rw::{Read, Write};
 use uring::{Ring, SqeFlags};
@@ -10,71 +12,57 @@ use uring::{Ring, SqeFlags};
 const BLOCK: usize = 64 * 1024;
 const CHAINS: usize = 8;
 
-/// A buffer, where in the file its bytes belong, and what has become of the read and of the write.
-struct Chain {
-    buffer: Box<[u8]>,
-    offset: u64,
-    results: [Option<io::Result<usize>>; 2],
+fn main() -> ExitCode {
+    let Err(error) = copy() else { return ExitCode::SUCCESS };
+    let _ = writeln!(io::stderr(), "cp: {error}");
+    ExitCode::FAILURE
 }
 
-impl Chain {
-    /// Looks at the results and says how many bytes are to be copied next, of this block or of the `next` one; 0 at the
-    /// end of the file.
-    fn finish(&mut self, read: usize, written: io::Result<usize>, next: &mut u64) -> io::Result<usize> {
-        match written {
-            _ if read == 0 => return Ok(0),
-            // The read was short, which broke the chain: there are as many bytes as it has got.
-            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => return Ok(read),
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            written => self.offset += written? as u64,
-        }
-        let done = self.offset as usize % BLOCK;
-        if done == 0 {
-            self.offset = std::mem::replace(next, *next + BLOCK as u64);
-        }
-        Ok(BLOCK - done)
-    }
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
+fn copy() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args_os().skip(1);
-    let (Some(from), Some(to)) = (args.next(), args.next()) else { return Err("usage: cp FROM TO".into()) };
-    // Declared before the ring, so that an early return drops the ring first: it waits for its requests.
-    let (from, to) = (File::open(from)?, File::create(to)?);
-    let chain =
-        |nth| Chain { buffer: vec![0; BLOCK].into(), offset: (nth * BLOCK) as u64, results: [None, None] };
-    let mut chains: [Chain; CHAINS] = std::array::from_fn(chain);
-    // Room for all chains: none is cut in two by a submit.
-    let mut ring: Ring = Ring::new(2 * CHAINS)?;
-    let push = |ring: &mut Ring, chain: &mut Chain, nth: usize, len: usize| {
-        let (buffer, name) = (chain.buffer.as_mut_ptr(), 2 * nth as u64);
-        // SAFETY: files and buffers outlive the ring, and nobody else touches a buffer; the write starts when the read
-        // has ended.
-        let read = unsafe { Read::new(&from, buffer, len, chain.offset) };
-        // SAFETY: as above.
-        let write = unsafe { Write::new(&to, buffer, len, chain.offset) };
-        ring.push(read.flags(SqeFlags::IO_LINK).user_data(name))?;
-        ring.push(write.user_data(name + 1))
+    let (Some(from), Some(to), None) = (args.next(), args.next(), args.next()) else {
+        return Err("usage: cp FROM TO".into());
     };
-    for (nth, chain) in chains.iter_mut().enumerate() {
-        push(&mut ring, chain, nth, BLOCK)?;
-    }
-    let (mut next, mut running) = ((CHAINS * BLOCK) as u64, CHAINS);
-    while running > 0 {
-        // They are taken one by one, so that requests can be pushed in between.
-        let _ = ring.wait(1)?;
-        while let Some(completion) = ring.next_completion() {
-            let (nth, which) = (completion.user_data() as usize / 2, completion.user_data() as usize % 2);
-            let chain = &mut chains[nth];
-            chain.results[which] = Some(completion.result().map(|count| count as usize));
-            let [Some(_), Some(_)] = chain.results else { continue };
-            let [read, written] =
-                std::mem::take(&mut chain.results).map(|result| result.expect("both are there"));
-            match chain.finish(read?, written, &mut next)? {
-                0 => running -= 1,
-                len => push(&mut ring, chain, nth, len)?,
+    // Declared before the ring, so dropped after it: the ring waits for its requests as it is dropped.
+    let from = File::open(&from).map_err(|error| format!("{}: {error}", from.display()))?;
+    let to = File::create(&to).map_err(|error| format!("{}: {error}", to.display()))?;
+    let mut buffers = vec![[0; BLOCK]; CHAINS];
+    // Room for all chains of a round: a submit in between would cut one in two.
+    let mut ring: Ring = Ring::new(2 * CHAINS)?;
+    let (mut offset, mut len, mut nr) = (0, BLOCK, CHAINS);
+    loop {
+        for (nth, buffer) in buffers.iter_mut().take(nr).enumerate() {
+            let (buffer, at) = (buffer.as_mut_ptr(), offset + (nth * len) as u64);
+            // SAFETY: files and buffers outlive the ring, and nobody else touches a buffer before the wait.
+            let read = unsafe { Read::new(&from, buffer, len, at) };
+            // SAFETY: as above; it starts when the read has ended.
+            let write = unsafe { Write::new(&to, buffer, len, at) };
+            ring.push(read.flags(SqeFlags::IO_LINK).user_data(2 * nth as u64))?;
+            ring.push(write.user_data(2 * nth as u64 + 1))?;
+        }
+        // They complete in any order.
+        let mut results = [const { Ok(0) }; 2 * CHAINS];
+        for completion in ring.wait(2 * nr)? {
+            results[completion.user_data() as usize] = completion.result();
+        }
+        let (asked, mut results) = (len, results.into_iter().take(2 * nr));
+        (len, nr) = (BLOCK, CHAINS);
+        while let (Some(read), Some(written)) = (results.next(), results.next()) {
+            let read = read.map_err(|error| format!("read: {error}"))? as usize;
+            let written = match written {
+                _ if read == 0 => return Ok(()),
+                // The read was short, which breaks its chain: there are as many bytes as it has got.
+                Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => {
+                    (len, nr) = (read, 1);
+                    break;
+                }
+                Ok(0) => return Err("write: nothing was written".into()),
+                written => written.map_err(|error| format!("write: {error}"))?,
+            };
+            offset += u64::from(written);
+            if (written as usize) < asked {
+                break;
             }
         }
     }
-    Ok(())
 }

@@ -105,7 +105,7 @@
 //! | [`Timeout`](crate::op::timeout::Timeout) with [`MULTISHOT`](crate::op::timeout::TimeoutFlags::MULTISHOT) | 6.4 |
 //! | [`ReadMultishot`](crate::op::rw::ReadMultishot), of pipes, terminals and the like | 6.7 |
 //!
-//! The example `echo` of this crate is a server of multishot accepts and receives.
+//! The example `echo` of this crate is a server of one multishot accept and one group of buffers.
 //!
 //! # What goes wrong
 //!
