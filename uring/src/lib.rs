@@ -42,6 +42,26 @@
 //! are set up alike, end alike, and run on the same kernels. The [`guide`] is about the ring; the habits of the
 //! kernel that it tells of are also the context's.
 //!
+//! # What a ring can do
+//!
+//! - **Requests**: [reads and writes](op::rw), [durability](op::sync), [files and paths](op::file), [sockets](op::net),
+//!   [readiness](op::poll), [time](op::timeout), [futexes](op::futex), [children](op::process), [memory](op::memory),
+//!   [commands to drivers](op::command), [messages to other rings](op::ring), [cancellation](op::cancel).
+//! - **Order**: links and drain, which are [flags of every request](SqeFlags): the guide's [`chains`](guide::chains).
+//! - **Requests that go on**, and buffers that the kernel chooses: [`provided`](guide::provided).
+//! - **What the kernel knows beforehand**: files, buffers, credentials, eventfds and more by a ring's
+//!   [`Registrar`](ring::Registrar): [`registered`](guide::registered).
+//! - **Set-up**: a thread that submits, polled devices, rings of one thread, rings in the caller's memory, each a method
+//!   of the [`Builder`](ring::Builder): [`sqpoll`](guide::sqpoll), [`threads`](guide::threads).
+//! - **Waits** with a time limit, by any clock, with a signal mask, or for a batch that is worth it:
+//!   [`Wait`](ring::Wait).
+//! - **Sizes of entries**: 128 bytes, 32 bytes and mixed ones, as parameters of the type: [`Sqe128`], [`MixedSqe`],
+//!   [`Cqe32`], [`MixedCqe`].
+//! - **Less of it**: [`Restrictions`], and programs that look at requests, [`Filter`](ring::Filter).
+//! - **Networks**: [busy polling](ring::Napi), [sends](op::net::SendZc) and [receives](ring::Zcrx) without copies.
+//! - **What this kernel has** of all that: [`Capabilities`]. Each operation and flag says [since when](op#since-when) it
+//!   is there.
+//!
 //! # What to know
 //!
 //! - **Memory.** A request's memory is the kernel's until its completion has been taken; that is the whole

@@ -15,8 +15,12 @@ use crate::ring::register::restrict_thread;
 ///
 /// See [`io_uring_register(2)`](https://man7.org/linux/man-pages/man2/io_uring_register.2.html),
 /// `IORING_REGISTER_RESTRICTIONS`. A ring that does no more than it was made for is worth less to whoever
-/// takes over the process. Always allowed is what a drop relies on: `ASYNC_CANCEL`, the flag `IO_DRAIN`, and to take back
-/// the ring's place among the registered descriptors of its thread.
+/// takes over the process.
+///
+/// Always allowed is what a drop relies on, so it need not be on the list: `ASYNC_CANCEL`, by which the drop cancels what is
+/// in flight and tells when all of it has ended, the flag `IO_DRAIN`, and to take back the ring's place among the registered
+/// descriptors of its thread. `NOP` is not needed beside it. Whoever restricts rings by other means, such as a
+/// [`Filter`](crate::ring::Filter), lets `ASYNC_CANCEL` pass for the same reason.
 ///
 /// ```
 /// use uring::{Op, Restrictions, URingContext};

@@ -22,6 +22,11 @@ const TASK: RawFd = -1;
 /// The program sees `struct io_uring_bpf_ctx`: name, operation and flags of the request, and of some operations, such as
 /// `SOCKET`, `OPENAT` and `CONNECT`, what they are about. It can only be added to, as with `seccomp(2)`: every program of
 /// an operation has to let a request pass.
+///
+/// Let `ASYNC_CANCEL` pass, also beside [`deny_rest`](Self::deny_rest), by a program that returns 1 and is registered
+/// before it: the drop of a ring cancels by that, and by that or a `NOP` it tells when all requests have ended. Without
+/// them the drop waits until the kernel has freed the ring, and if that takes longer than half a minute, says so and
+/// leaks.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Filter<'a> {
