@@ -5,4 +5,5 @@ mod clock;
 mod filter;
 mod message;
 mod napi;
+mod resize;
 mod zcrx;

@@ -2,7 +2,7 @@
 
 mod buffers;
 mod cancel;
-mod common;
+pub(crate) mod common;
 mod event;
 mod files;
 mod owned;

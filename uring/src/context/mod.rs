@@ -23,7 +23,7 @@ pub use self::split::{Completer, Submitter};
 use crate::UserData;
 use crate::codes::Op;
 use crate::entry::{Sqe, SqeFlags, Target, result};
-use crate::error::{Rejected, Result};
+use crate::error::{Error, Rejected, Result};
 use crate::features::{Features, SetupFlags};
 use crate::op;
 use crate::probe::Probe;
@@ -219,6 +219,26 @@ impl URingContext {
                 return Ok(());
             }
         }
+    }
+
+    /// Gives the queues other sizes, as [`Ring::resize`](crate::Ring::resize) does, for a context with
+    /// [`defer_taskrun`](Builder::defer_taskrun) (since 6.13); requests in flight go on.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if requests were added and not submitted; otherwise as `Ring::resize`.
+    pub fn resize(&mut self, num_entries: usize, cq_entries: Option<usize>) -> Result<()> {
+        if self.ring.queued() > 0 {
+            return Err(Error::kernel(
+                "io_uring_register",
+                io::Error::from_raw_os_error(libc::EBUSY),
+                "requests were added and not submitted: submit them first",
+            ));
+        }
+        self.ring.resize(num_entries, cq_entries)?;
+        // The kernel has consumed every entry, so nothing points to the slots of before.
+        self.slots = Slots::new(self.ring.submit.sq.entries());
+        Ok(())
     }
 
     /// Requests that the kernel has accepted and whose completions have not been taken; none, in a forked

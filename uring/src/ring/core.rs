@@ -1,7 +1,7 @@
 //! What both queues stand on.
 
 use std::io;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -20,7 +20,7 @@ use super::mapping::Mapping;
 use super::provided::Provided;
 use super::register::{Kept, Tenancy};
 use super::release;
-use super::setup::{Made, Request, map_error};
+use super::setup::{Made, Memory, Request, map_error};
 use super::sq::Sq;
 use super::thread::Registration;
 use crate::UserData;
@@ -34,11 +34,12 @@ use crate::restriction::Restrictions;
 /// A thread that never is: threads are named from 1 on, one by one.
 const NO_THREAD: u64 = u64::MAX;
 
-/// The memory of a ring.
+/// The memory of a ring, and what the kernel says of it.
 #[derive(Debug)]
 pub(crate) struct Maps {
     pub(crate) rings: Mapping,
     pub(crate) sqes: Mapping,
+    pub(crate) params: io_uring_params,
 }
 
 /// The descriptor of a ring, its memory, and what is known of both.
@@ -50,7 +51,10 @@ pub(crate) struct Core {
     /// Locked to be replaced only, when the ring is resized.
     pub(super) maps: Mutex<ManuallyDrop<Maps>>,
     gate: Gate,
-    params: io_uring_params,
+    features: u32,
+    setup_flags: u32,
+    /// Whose the memory is.
+    pub(super) memory: Memory,
     /// Set by the first enter: it enables a ring that was made disabled, in the thread that will use it,
     /// and registers the descriptor there.
     pub(super) registration: OnceLock<Option<Registration>>,
@@ -83,21 +87,23 @@ impl Core {
         let gate = Gate::new().map_err(map_error)?;
         let Made { door, params, memory } = request.setup()?;
         let maps = match (memory, door.descriptor()) {
-            (Some((rings, sqes)), _) => Maps { rings, sqes },
+            (Some((rings, sqes)), _) => Maps { rings, sqes, params },
             (None, Some(fd)) => Maps::of_ring(fd, &params).map_err(map_error)?,
             (None, None) => {
                 unreachable!("`Request::check_flags` lets no ring be without descriptor and memory")
             }
         };
         // SAFETY: `Core` owns the mappings, and whoever is given the queue keeps the `Arc` beside it.
-        let sq = unsafe { Sq::new(&maps, &gate, &params) };
+        let sq = unsafe { Sq::new(&maps, &gate) };
         // SAFETY: as above.
-        let cq = unsafe { Cq::new(&maps.rings, &params) };
+        let cq = unsafe { Cq::new(&maps) };
         let mut core = Self {
             door: ManuallyDrop::new(door),
             maps: Mutex::new(ManuallyDrop::new(maps)),
             gate,
-            params,
+            features: params.features,
+            setup_flags: params.flags,
+            memory: request.memory,
             registration: OnceLock::new(),
             door_thread: AtomicU64::new(NO_THREAD),
             door_index: AtomicU32::new(0),
@@ -133,32 +139,36 @@ impl Core {
         self.maps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes other memory, and gives that of before.
+    pub(super) fn replace(&self, maps: Maps) -> Maps {
+        ManuallyDrop::into_inner(mem::replace(&mut *self.maps(), ManuallyDrop::new(maps)))
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
     }
 
     pub(crate) fn features(&self) -> u32 {
-        self.params.features
+        self.features
     }
 
     pub(crate) fn setup_flags(&self) -> u32 {
-        self.params.flags
+        self.setup_flags
     }
 
     /// A word of the submission ring.
     pub(crate) fn sq_word(&self, offset: impl FnOnce(&io_sqring_offsets) -> u32) -> Index {
-        self.word(offset(&self.params.sq_off))
+        let maps = self.maps();
+        // SAFETY: `Core` owns the mapping, and who holds an index holds an `Arc<Core>` beside it and renews it when the
+        // mapping is replaced; the kernel gave the offset.
+        unsafe { Index::new(&maps.rings, offset(&maps.params.sq_off)) }
     }
 
     /// A word of the completion ring.
     pub(crate) fn cq_word(&self, offset: impl FnOnce(&io_cqring_offsets) -> u32) -> Index {
-        self.word(offset(&self.params.cq_off))
-    }
-
-    fn word(&self, offset: u32) -> Index {
-        // SAFETY: `Core` owns the mapping, and who holds an index holds an `Arc<Core>` beside it; the kernel gave the
-        // offset.
-        unsafe { Index::new(&self.maps().rings, offset) }
+        let maps = self.maps();
+        // SAFETY: as above.
+        unsafe { Index::new(&maps.rings, offset(&maps.params.cq_off)) }
     }
 
     /// Whether only the thread that first enters may ever enter.
@@ -260,7 +270,7 @@ impl AsFd for Core {
 impl Maps {
     /// Maps what the kernel has allocated.
     pub(crate) fn of_ring(fd: BorrowedFd<'_>, params: &io_uring_params) -> io::Result<Self> {
-        Ok(Self { rings: Mapping::rings(fd, params)?, sqes: Mapping::sqes(fd, params)? })
+        Ok(Self { rings: Mapping::rings(fd, params)?, sqes: Mapping::sqes(fd, params)?, params: *params })
     }
 }
 

@@ -3,10 +3,8 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use uring_sys::io_uring_params;
-
+use super::core::Maps;
 use super::index::Index;
-use super::mapping::Mapping;
 use crate::UserData;
 use crate::entry::{Completion, Cqe};
 
@@ -36,9 +34,9 @@ unsafe impl<C> Send for Cq<C> {}
 impl<C: Completion> Cq<C> {
     /// # Safety
     ///
-    /// `params` is what the kernel answered for the ring that `rings` maps, and the mapping outlives the
-    /// queue.
-    pub(crate) unsafe fn new(rings: &Mapping, params: &io_uring_params) -> Self {
+    /// `maps` are those of a ring, with what the kernel answered for it, and outlive the queue.
+    pub(crate) unsafe fn new(maps: &Maps) -> Self {
+        let Maps { rings, params, .. } = maps;
         let off = &params.cq_off;
         // SAFETY: the mapping outlives the queue, and the kernel gave the offset (this fn's contract).
         let head = unsafe { Index::new(rings, off.head) };
@@ -55,6 +53,26 @@ impl<C: Completion> Cq<C> {
             mask: params.cq_entries - 1,
             entry: PhantomData,
         }
+    }
+
+    /// Goes over to other memory and takes along what nobody has taken.
+    ///
+    /// # Safety
+    ///
+    /// As [`new`](Self::new), with places for all that is [ready](Self::ready). What was mapped before still is, and
+    /// the kernel posts no more there.
+    pub(crate) unsafe fn move_to(&mut self, maps: &Maps) {
+        // SAFETY: this fn's contract.
+        let mut next = unsafe { Self::new(maps) };
+        for nth in 0..self.ready() {
+            let index = self.local_head().wrapping_add(nth);
+            let (from, to) = (self.place(index), next.place(index));
+            // SAFETY: a place of each queue, which lie in mappings of their own; the kernel writes to neither: there it
+            // posts no more, and here not before the head has passed it.
+            unsafe { from.copy_to_nonoverlapping(to, C::STRIDE) };
+        }
+        (next.local_head, next.start) = (self.local_head, self.start);
+        *self = next;
     }
 
     pub(crate) fn entries(&self) -> u32 {

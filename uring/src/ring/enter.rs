@@ -30,7 +30,7 @@ impl Core {
     /// As [`door`](Self::door) for a thread without a registered descriptor, such as each before it first
     /// enters.
     #[cold]
-    fn first_door(&self) -> (RawFd, u32) {
+    pub(super) fn first_door(&self) -> (RawFd, u32) {
         let registration = self.registration.get_or_init(|| self.prepare());
         match registration.as_ref().or(self.door.registered()) {
             // The first time: from the next one on `door` knows.

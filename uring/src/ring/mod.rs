@@ -6,7 +6,7 @@
 
 // | room | what is in it |
 // |---|---|
-// | `builder`, `setup` | `io_uring_setup`: flags, fall-backs, refusals |
+// | `builder`, `sizes`, `setup` | `io_uring_setup`: flags, fall-backs, refusals |
 // | `layout`, `mapping` | the shared memory |
 // | `index` | the shared counters and their orderings |
 // | `sq`, `cq` | the two queues in shared memory |
@@ -35,6 +35,7 @@ mod release;
 pub(crate) mod setup;
 #[cfg(test)]
 mod simulated;
+mod sizes;
 pub(crate) mod split;
 pub(crate) mod sq;
 pub(crate) mod submit;

@@ -75,6 +75,13 @@ impl<C: Completion> Reap<C> {
         }
     }
 
+    /// Learns where the words lie, after the ring has moved.
+    pub(super) fn renew(&mut self, sq_head: Index) {
+        self.sq_head = sq_head;
+        self.sq_flags = self.core.sq_word(|off| off.flags);
+        self.overflow = self.core.cq_word(|off| off.overflow);
+    }
+
     #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         self.owner.is_wiped()
@@ -112,10 +119,16 @@ impl<C: Completion> Reap<C> {
     #[cold]
     pub(crate) fn error(&mut self, error: io::Error) -> Error {
         if error.raw_os_error() == Some(libc::EBADR) {
-            self.lost = true;
-            self.usual.set(0);
+            self.lose();
         }
         Error::enter(error)
+    }
+
+    /// Knows from here on that completions will not come.
+    #[cold]
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+        self.usual.set(0);
     }
 
     /// Tells the kernel what has been taken; does nothing in a forked child.

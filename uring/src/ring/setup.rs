@@ -20,16 +20,12 @@ use super::door::Door;
 use super::layout::{Layout, page_size};
 use super::mapping::Mapping;
 use super::register::query;
+use super::sizes::{Asked, Checked};
 use super::thread::Registration;
 use crate::entry::result;
 use crate::error::{Error, Result};
 use crate::features::SetupFlags;
 use crate::restriction::Restrictions;
-
-/// Most entries of a submission queue (`IORING_MAX_ENTRIES` of the kernel, not in its headers).
-const MAX_ENTRIES: usize = 32_768;
-/// Most entries of a completion queue (`IORING_MAX_CQ_ENTRIES`).
-const MAX_CQ_ENTRIES: usize = 2 * MAX_ENTRIES;
 
 /// What Linux 5.10 has, and what the rest of this crate takes for granted.
 const FLOOR: u32 = IORING_FEAT_SINGLE_MMAP
@@ -72,6 +68,41 @@ unsafe impl Send for Memory {}
 // SAFETY: as above.
 unsafe impl Sync for Memory {}
 
+impl Memory {
+    /// Finds memory for the rings, where it is not the kernel that does, and names it.
+    pub(super) fn find(
+        self,
+        layout: Layout,
+        params: &mut io_uring_params,
+    ) -> Result<Option<(Mapping, Mapping)>> {
+        let memory = match self {
+            Self::Kernel => return Ok(None),
+            Self::Own { huge } => Mapping::own(layout.pages(), huge).map_err(|error| {
+                let hint =
+                    if huge.is_some() { "huge pages: vm.nr_hugepages tells how many there are" } else { "" };
+                Error::kernel("mmap", error, hint)
+            })?,
+            Self::Lent { start, len } => {
+                if start.addr().get() % page_size() != 0 || len < layout.pages() {
+                    return Err(Error::invalid(
+                        "io_uring_setup",
+                        format!(
+                            "{len} bytes of memory: the rings need {} from the start of a page on",
+                            layout.pages()
+                        ),
+                    ));
+                }
+                // SAFETY: whoever lent the memory has promised what this asks for (`Builder::memory`).
+                unsafe { Mapping::lent(start, len) }.map_err(map_error)?
+            }
+        };
+        let (rings, sqes) = memory.split_at(layout.ring_pages());
+        params.cq_off.user_addr = rings.start().as_ptr().expose_provenance() as u64;
+        params.sq_off.user_addr = sqes.start().as_ptr().expose_provenance() as u64;
+        Ok(Some((rings, sqes)))
+    }
+}
+
 /// What to ask the kernel for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request<'a> {
@@ -99,8 +130,8 @@ pub(crate) struct Made {
 impl Request<'_> {
     /// Makes the ring with the best of the asked that the kernel has.
     pub(crate) fn setup(&self) -> Result<Made> {
-        let entries = self.checked_entries()?;
-        let cq_entries = self.checked_cq_entries(entries)?;
+        let sizes = self.sizes()?;
+        let Checked { entries, cq_entries } = sizes;
         self.check_flags()?;
         let mut fixed = self.flags;
         if cq_entries != 0 {
@@ -126,7 +157,7 @@ impl Request<'_> {
                 wq_fd: self.wq.map_or(0, |fd| fd.as_raw_fd().unsigned_abs()),
                 ..Default::default()
             };
-            let memory = self.memory(entries, &mut params)?;
+            let memory = self.memory.find(Layout::of(&sizes.params(params.flags)), &mut params)?;
             // SAFETY: `params` is valid for the kernel to read and write, and outlives the call; memory that it
             // names stays mapped, since `Core` keeps it as long as the ring.
             let ret = unsafe { io_uring_setup(entries, &raw mut params) };
@@ -170,82 +201,15 @@ impl Request<'_> {
         .flatten()
     }
 
-    /// Finds memory for the rings, where it is not the kernel that does, and names it.
-    fn memory(&self, entries: u32, params: &mut io_uring_params) -> Result<Option<(Mapping, Mapping)>> {
-        let layout = self.layout(entries, params.cq_entries, params.flags);
-        let memory = match self.memory {
-            Memory::Kernel => return Ok(None),
-            Memory::Own { huge } => Mapping::own(layout.pages(), huge).map_err(|error| {
-                let hint =
-                    if huge.is_some() { "huge pages: vm.nr_hugepages tells how many there are" } else { "" };
-                Error::kernel("mmap", error, hint)
-            })?,
-            Memory::Lent { start, len } => {
-                if start.addr().get() % page_size() != 0 || len < layout.pages() {
-                    return Err(Error::invalid(
-                        "io_uring_setup",
-                        format!(
-                            "{len} bytes of memory: the rings need {} from the start of a page on",
-                            layout.pages()
-                        ),
-                    ));
-                }
-                // SAFETY: whoever lent the memory has promised what this asks for (`Builder::memory`).
-                unsafe { Mapping::lent(start, len) }.map_err(map_error)?
-            }
-        };
-        let (rings, sqes) = memory.split_at(layout.ring_pages());
-        params.cq_off.user_addr = rings.start().as_ptr().expose_provenance() as u64;
-        params.sq_off.user_addr = sqes.start().as_ptr().expose_provenance() as u64;
-        Ok(Some((rings, sqes)))
-    }
-
-    /// What a ring of these sizes takes.
-    fn layout(&self, entries: u32, cq_entries: u32, flags: u32) -> Layout {
-        let sq_entries = entries.next_power_of_two();
-        let cq_entries = if cq_entries == 0 { 2 * sq_entries } else { cq_entries.next_power_of_two() };
-        Layout::of(&io_uring_params { flags, sq_entries, cq_entries, ..Default::default() })
-    }
-
     /// What the ring will take, as far as can be told before it is made: with an index array, which kernels from
     /// 6.6 on do without.
     pub(crate) fn expected_layout(&self) -> Result<Layout> {
-        let entries = self.checked_entries()?;
-        let cq_entries = self.checked_cq_entries(entries)?;
-        Ok(self.layout(entries, cq_entries, self.flags))
+        Ok(Layout::of(&self.sizes()?.params(self.flags)))
     }
 
-    fn clamps(&self) -> bool {
-        self.flags & IORING_SETUP_CLAMP != 0
-    }
-
-    fn checked_entries(&self) -> Result<u32> {
-        let entries = if self.clamps() { self.entries.min(MAX_ENTRIES) } else { self.entries };
-        match u32::try_from(entries) {
-            Ok(checked) if (1..=MAX_ENTRIES).contains(&entries) => Ok(checked),
-            _ => Err(Error::invalid(
-                "io_uring_setup",
-                format!("{} submission entries: the kernel takes 1 to {MAX_ENTRIES}", self.entries),
-            )),
-        }
-    }
-
-    /// The size to ask for, 0 for the kernel's default of twice the submission queue.
-    fn checked_cq_entries(&self, entries: u32) -> Result<u32> {
-        let Some(asked) = self.cq_entries else {
-            return Ok(0);
-        };
-        let least = entries.next_power_of_two();
-        let asked = if self.clamps() { asked.min(MAX_CQ_ENTRIES) } else { asked };
-        match u32::try_from(asked) {
-            Ok(cq_entries) if asked <= MAX_CQ_ENTRIES && cq_entries >= least => Ok(cq_entries),
-            _ => Err(Error::invalid(
-                "io_uring_setup",
-                format!(
-                    "{asked} completion entries: the kernel takes {least} (the submission queue's size) to {MAX_CQ_ENTRIES}"
-                ),
-            )),
-        }
+    fn sizes(&self) -> Result<Checked> {
+        let clamps = self.flags & IORING_SETUP_CLAMP != 0;
+        Asked { entries: self.entries, cq_entries: self.cq_entries, clamps }.check("io_uring_setup")
     }
 
     /// Refuses what the kernel would refuse without a word why.

@@ -30,17 +30,6 @@ struct Kernel {
 impl Kernel {
     /// A ring whose indices start at `start`.
     fn new(start: u32) -> Self {
-        let kernel = Self {
-            maps: Maps { rings: Mapping::anonymous(4096), sqes: Mapping::anonymous(4096) },
-            gate: Gate::new().unwrap(),
-        };
-        for index in [SQ_HEAD, SQ_TAIL, CQ_HEAD, CQ_TAIL] {
-            kernel.index(index).store(start, Ordering::Relaxed);
-        }
-        kernel
-    }
-
-    fn queues(&self) -> (Sq<Sqe>, Cq<Cqe>) {
         let params = io_uring_params {
             sq_entries: ENTRIES,
             cq_entries: ENTRIES,
@@ -48,10 +37,19 @@ impl Kernel {
             cq_off: io_cqring_offsets { head: CQ_HEAD, tail: CQ_TAIL, cqes: CQES, ..Default::default() },
             ..Default::default()
         };
+        let maps = Maps { rings: Mapping::anonymous(4096), sqes: Mapping::anonymous(4096), params };
+        let kernel = Self { maps, gate: Gate::new().unwrap() };
+        for index in [SQ_HEAD, SQ_TAIL, CQ_HEAD, CQ_TAIL] {
+            kernel.index(index).store(start, Ordering::Relaxed);
+        }
+        kernel
+    }
+
+    fn queues(&self) -> (Sq<Sqe>, Cq<Cqe>) {
         // SAFETY: the offsets are those that this kernel uses, and each test keeps it to its end.
-        let sq = unsafe { Sq::new(&self.maps, &self.gate, &params) };
+        let sq = unsafe { Sq::new(&self.maps, &self.gate) };
         // SAFETY: as above.
-        let cq = unsafe { Cq::new(&self.maps.rings, &params) };
+        let cq = unsafe { Cq::new(&self.maps) };
         (sq, cq)
     }
 

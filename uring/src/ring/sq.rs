@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use uring_sys::{IORING_SETUP_SQ_REWIND, io_uring_params};
+use uring_sys::IORING_SETUP_SQ_REWIND;
 
 use super::core::Maps;
 use super::index::Index;
@@ -49,9 +49,9 @@ unsafe impl<S> Send for Sq<S> {}
 impl<S: Submission> Sq<S> {
     /// # Safety
     ///
-    /// `params` is what the kernel answered for the ring that `maps` map, and they outlive the queue.
-    pub(crate) unsafe fn new(maps: &Maps, gate: &Gate, params: &io_uring_params) -> Self {
-        let Maps { rings, sqes } = maps;
+    /// `maps` are those of a ring, with what the kernel answered for it, and outlive the queue.
+    pub(crate) unsafe fn new(maps: &Maps, gate: &Gate) -> Self {
+        let Maps { rings, sqes, params } = maps;
         let off = &params.sq_off;
         if off.array != 0 {
             let array = rings.at(off.array).cast::<u32>();
@@ -84,6 +84,36 @@ impl<S: Submission> Sq<S> {
             rewinds,
             entry: PhantomData,
         }
+    }
+
+    /// Goes over to other memory and takes along what the kernel has not consumed.
+    ///
+    /// # Safety
+    ///
+    /// As [`new`](Self::new), with places for all that is [queued](Self::queued). What was mapped before still is, and
+    /// the kernel reads entries in an enter only.
+    pub(crate) unsafe fn move_to(&mut self, maps: &Maps, gate: &Gate) {
+        // SAFETY: this fn's contract.
+        let mut next = unsafe { Self::new(maps, gate) };
+        let left = self.queued();
+        let head = self.local_tail - u64::from(left);
+        // In a ring that rewinds the next enter begins at the first place.
+        let front = if self.rewinds { head.next_multiple_of(u64::from(next.entries)) } else { head };
+        for nth in 0..left {
+            let from = self.place(self.position((head as u32).wrapping_add(nth)));
+            let to = next.place(next.position((front as u32).wrapping_add(nth)));
+            // SAFETY: a place of each queue, which lie in mappings of their own.
+            unsafe { from.copy_to_nonoverlapping(to, S::STRIDE) };
+        }
+        next.start = self.start;
+        next.skipped = self.skipped + (front - head);
+        next.local_tail = front + u64::from(left);
+        if next.rewinds {
+            next.head.publish(front as u32);
+        }
+        next.tail.publish(next.local_tail());
+        next.limit.set(front + u64::from(next.entries));
+        *self = next;
     }
 
     pub(crate) fn entries(&self) -> u32 {
@@ -238,6 +268,11 @@ impl<S: Submission> Sq<S> {
         self.local_tail = front + u64::from(left);
         self.head.publish(front as u32);
         self.limit.set(front + u64::from(self.entries));
+    }
+
+    /// Hides from the kernel what it has not consumed, until the next [`publish`](Self::publish).
+    pub(crate) fn withdraw(&mut self) {
+        self.tail.publish(self.head.peek());
     }
 
     /// Whether an enter leaves it to this side to count what was consumed.

@@ -59,6 +59,13 @@ impl<S: Submission> Submit<S> {
         }
     }
 
+    /// Learns where the words lie, after the ring has moved.
+    pub(super) fn renew(&mut self, cq_head: Index) {
+        self.sq_flags = self.core.sq_word(|off| off.flags);
+        self.dropped = self.core.sq_word(|off| off.dropped);
+        self.cq_head = cq_head;
+    }
+
     /// Fails in a forked child, which must not touch the rings.
     #[inline]
     pub(crate) fn check(&self) -> Result<()> {

@@ -12,6 +12,7 @@ mod napi;
 mod owned;
 mod personality;
 mod query;
+mod resize;
 mod restrictions;
 mod tenancy;
 mod workers;
