@@ -6,4 +6,5 @@ mod filter;
 mod message;
 mod napi;
 mod resize;
+mod resize_refusals;
 mod zcrx;

@@ -1,8 +1,7 @@
 //! The memory that the ring shares with the kernel.
 
 use std::io;
-use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
@@ -65,38 +64,9 @@ impl Mapping {
         Self::of(MmapRaw::from(options.map_anon()?))
     }
 
-    /// Addresses for memory to come.
+    /// Room for a mapping to come, which takes its place: the kernel maps no ring at a given address.
     pub(crate) fn reserve(len: usize) -> io::Result<Self> {
         Self::of(MmapRaw::from(MmapOptions::new().len(len).no_reserve_swap().map_anon()?))
-    }
-
-    /// Maps the two index rings at addresses that were reserved for them.
-    pub(crate) fn place_rings(self, fd: BorrowedFd<'_>) -> io::Result<Self> {
-        self.place(fd, IORING_OFF_SQ_RING)
-    }
-
-    /// Maps the submission queue entries at addresses that were reserved for them.
-    pub(crate) fn place_sqes(self, fd: BorrowedFd<'_>) -> io::Result<Self> {
-        self.place(fd, IORING_OFF_SQES)
-    }
-
-    fn place(self, fd: BorrowedFd<'_>, offset: u64) -> io::Result<Self> {
-        let start = self.start.as_ptr().cast();
-        let (access, kind) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_POPULATE);
-        // SAFETY: what it replaces is a mapping of ours of this length that nobody uses.
-        let ret = unsafe { libc::mmap(start, self.len, access, kind, fd.as_raw_fd(), offset.cast_signed()) };
-        if ret == libc::MAP_FAILED {
-            let error = io::Error::last_os_error();
-            // Something else may lie there by now.
-            mem::forget(self);
-            return Err(error);
-        }
-        // SAFETY: the range was just mapped.
-        if unsafe { libc::madvise(start, self.len, libc::MADV_DONTFORK) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(self)
     }
 
     /// Memory of the caller's for the kernel to use.

@@ -30,9 +30,14 @@ struct Kernel {
 impl Kernel {
     /// A ring whose indices start at `start`.
     fn new(start: u32) -> Self {
+        Self::of(start, ENTRIES)
+    }
+
+    /// As [`new`](Self::new), with other sizes.
+    fn of(start: u32, entries: u32) -> Self {
         let params = io_uring_params {
-            sq_entries: ENTRIES,
-            cq_entries: ENTRIES,
+            sq_entries: entries,
+            cq_entries: entries,
             sq_off: io_sqring_offsets { head: SQ_HEAD, tail: SQ_TAIL, ..Default::default() },
             cq_off: io_cqring_offsets { head: CQ_HEAD, tail: CQ_TAIL, cqes: CQES, ..Default::default() },
             ..Default::default()
@@ -69,14 +74,14 @@ impl Kernel {
             }
             let sqes: NonNull<Sqe> = self.maps.sqes.at(0).cast();
             // SAFETY: masked, so inside the mapping.
-            let sqe = unsafe { sqes.add((head % ENTRIES) as usize) };
+            let sqe = unsafe { sqes.add((head % self.maps.params.sq_entries) as usize) };
             // SAFETY: the queue has written the entry before it published the tail.
             let user_data = unsafe { sqe.as_ref() }.user_data;
             let posted = self.index(CQ_TAIL).load(Ordering::Relaxed);
             let cqes: NonNull<Cqe> = self.maps.rings.at(CQES).cast();
             // SAFETY: masked, so inside the mapping.
-            let cqe = unsafe { cqes.add((posted % ENTRIES) as usize) };
-            // SAFETY: the tests never let more than `ENTRIES` completions wait.
+            let cqe = unsafe { cqes.add((posted % self.maps.params.cq_entries) as usize) };
+            // SAFETY: the tests never let more completions wait than there are places.
             unsafe { cqe.write(Cqe { user_data, res: 0, flags: 0 }) };
             self.index(CQ_TAIL).store(posted.wrapping_add(1), Ordering::Release);
             self.index(SQ_HEAD).store(head.wrapping_add(1), Ordering::Release);
@@ -139,4 +144,56 @@ fn discarded_entries_leave_room_for_as_many_across_the_wrap() {
         assert_eq!(sq.queued(), 0);
     }
     assert_eq!(sq.consumed(), 3);
+}
+
+#[test]
+fn queues_that_move_take_along_what_waits_across_the_wrap() {
+    for before in 0..=2 * ENTRIES {
+        for entries in [ENTRIES / 2, ENTRIES, 4 * ENTRIES] {
+            let kernel = Kernel::new(u32::MAX - before);
+            let (mut sq, mut cq) = kernel.queues();
+            for user_data in 0..5 {
+                add(&mut sq, user_data).unwrap();
+                sq.publish();
+                kernel.enter(1);
+            }
+            for user_data in 0..3 {
+                // SAFETY: five were posted.
+                assert_eq!(unsafe { cq.take() }.user_data, user_data);
+            }
+            cq.publish();
+            add(&mut sq, 5).unwrap();
+            add(&mut sq, 6).unwrap();
+            assert_eq!((sq.queued(), cq.ready()), (2, 2));
+            sq.publish();
+            sq.withdraw();
+
+            // As the real one does: it takes over the indices, and of the entries nothing.
+            let next = Kernel::of(0, entries);
+            for index in [SQ_HEAD, SQ_TAIL, CQ_HEAD, CQ_TAIL] {
+                let value = kernel.index(index).load(Ordering::Relaxed);
+                next.index(index).store(value, Ordering::Relaxed);
+            }
+            // SAFETY: both kernels stay to the end, and there is room for two of each.
+            unsafe { sq.move_to(&next.maps, &next.gate) };
+            // SAFETY: as above.
+            unsafe { cq.move_to(&next.maps) };
+            assert_eq!((sq.queued(), cq.ready(), sq.entries(), cq.entries()), (2, 2, entries, entries));
+            assert_eq!((sq.consumed(), cq.taken()), (5, 3));
+            assert_eq!(sq.room(), entries - 2);
+            // What was there, and a queue more.
+            let (mut added, mut taken) = (7, 3);
+            for _ in 0..entries + 2 {
+                // SAFETY: a completion is there, at first and after each round.
+                assert_eq!(unsafe { cq.take() }.user_data, taken);
+                taken += 1;
+                cq.publish();
+                sq.publish();
+                next.enter(1);
+                add(&mut sq, added).unwrap();
+                added += 1;
+            }
+            assert_eq!((sq.consumed(), cq.taken()), (u64::from(entries) + 7, u64::from(entries) + 5));
+        }
+    }
 }

@@ -146,7 +146,7 @@ impl<S: Submission, C: Completion> Ring<S, C> {
         Ok(())
     }
 
-    /// Finds memory, or addresses for that of the kernel: later there is no way back.
+    /// Finds memory, or sees that there is room to map that of the kernel: later there is no way back.
     fn find_memory(
         &self,
         next: &io_uring_params,
@@ -174,7 +174,8 @@ impl<S: Submission, C: Completion> Ring<S, C> {
         }
         match (self.submit.core.memory, self.submit.core.descriptor()) {
             (Memory::Kernel, Some(fd)) => {
-                Ok(Maps { rings: rings.place_rings(fd)?, sqes: sqes.place_sqes(fd)?, params })
+                drop((rings, sqes));
+                Maps::of_ring(fd, &params)
             }
             _ => Ok(Maps { rings, sqes, params }),
         }
