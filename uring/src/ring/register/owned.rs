@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::process;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::{Arc, Weak};
 
@@ -170,7 +170,9 @@ impl<B: BufferMemory> RegisteredBuffers<B> {
         let mut this = ManuallyDrop::new(self);
         drop(mem::take(&mut this.parts));
         drop(mem::take(&mut this.ring));
-        drop(mem::take(&mut this.tenancy));
+        // What would be left in its place has memory of its own.
+        // SAFETY: `this` is never used or dropped again, so that this is taken once.
+        drop(unsafe { ptr::read(&raw const this.tenancy) });
         // SAFETY: `this` is never used or dropped again, so that this is taken once.
         Ok(unsafe { ManuallyDrop::take(&mut this.memory) })
     }
@@ -297,7 +299,11 @@ impl Registrar<'_> {
         let parts: Vec<_> = memory.iter_mut().map(|buffer| (buffer.start(), buffer.size())).collect();
         let iovecs: Vec<_> =
             parts.iter().map(|&(start, len)| libc::iovec { iov_base: start.cast(), iov_len: len }).collect();
-        let parts = parts.iter().filter_map(|&(start, len)| Some((NonNull::new(start)?, len))).collect();
+        // Where there is no memory, there is a place in the table all the same.
+        let part = |&(start, len): &(*mut u8, usize)| {
+            NonNull::new(start).map_or((NonNull::dangling(), 0), |start| (start, len))
+        };
+        let parts = parts.iter().map(part).collect();
         let mut tenancy = core.tenancy.lock();
         // SAFETY: the memory stays until these are unregistered or the ring has ended (`RegisteredBuffers::drop`), and a
         // request that uses it is made under the contract.
