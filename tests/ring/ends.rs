@@ -1,6 +1,7 @@
 //! The end of a ring: the kernel has no memory of the caller's afterwards.
 
 use std::io::{Read as _, Write as _};
+use std::time::Duration;
 
 use tests::late::Disk;
 use tests::{files::AlignedBuf, in_child, or_skip};
@@ -8,7 +9,7 @@ use uring::op::ring::Nop;
 use uring::op::rw::Read;
 use uring::{Ring, SqeFlags};
 
-use crate::common::{nops, pipe, read, ring, take};
+use crate::common::{LONG, nops, pipe, read, ring, take};
 
 /// Drops a ring with a read of a slow disk in flight, and looks whether its memory is left alone from then on.
 fn drop_during_a_read(prepare: impl FnOnce(&mut Ring)) {
@@ -78,7 +79,7 @@ fn a_drop_forgets_what_was_not_submitted() {
     for polled in [false, true] {
         let mut ring: Ring = match polled {
             false => ring(8),
-            true => Ring::builder(8).sqpoll(std::time::Duration::from_millis(10)).build().unwrap(),
+            true => Ring::builder(8).sqpoll(Duration::from_millis(10)).build().unwrap(),
         };
         nops(&mut ring, 0, 3);
         assert_eq!(take(&mut ring, 3).len(), 3);
@@ -88,6 +89,18 @@ fn a_drop_forgets_what_was_not_submitted() {
     let mut left = [0];
     reader.read_exact(&mut left).unwrap();
     assert_eq!((byte, &left), ([0], b"x"));
+}
+
+#[test]
+fn a_disabled_ring_ends_though_its_thread_consumes_nothing() {
+    // Awake all the time, and asleep in between.
+    for idle in [LONG, Duration::from_millis(1)] {
+        let mut ring: Ring = Ring::builder(4).sqpoll(idle).disabled().build().unwrap();
+        nops(&mut ring, 0, 3);
+        // Where the thread sleeps it cannot be woken.
+        let _ = ring.submit();
+        ring.close().unwrap();
+    }
 }
 
 #[test]
