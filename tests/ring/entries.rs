@@ -2,7 +2,7 @@
 
 use tests::kernel::is_at_least;
 use tests::require;
-use uring::op::ring::Nop;
+use uring::op::ring::{MsgRing, Nop};
 use uring::{Cqe32, CqeFlags, Error, MixedCqe, MixedSqe, Ring, Sqe, Sqe128, SqeFlags};
 
 use crate::common::{nops, ring, take};
@@ -107,6 +107,37 @@ fn a_peeked_completion_stays() {
     assert_eq!(ring.ready(), 2);
     assert_eq!(take(&mut ring, 2), [(5, Ok(0)), (6, Ok(0))]);
     assert!(ring.peek().unwrap().is_none());
+}
+
+#[test]
+fn a_message_that_poses_as_a_filler_is_handed_out() {
+    let (mut from, mut to) = (ring(4), ring(4));
+    require!(is_at_least(6, 3), "Linux 6.3");
+    let mut message: Sqe = unsafe { MsgRing::new(&to, 5, 6) }.pass_flags(CqeFlags::empty()).into();
+    // The word of the flags.
+    unsafe { message.as_raw_mut() }.__bindgen_anon_5.file_index = CqeFlags::SKIP.bits();
+    from.push(message).unwrap();
+    assert_eq!(take(&mut from, 1), [(0, Ok(0))]);
+    assert_eq!(to.peek().unwrap().map(|cqe| cqe.user_data()), Some(5));
+    assert_eq!(take(&mut to, 1), [(5, Ok(6))]);
+}
+
+#[test]
+fn a_message_is_one_completion_of_the_size_that_the_ring_has() {
+    let mut from = ring(4);
+    require!(is_at_least(6, 3), "Linux 6.3");
+    let mut to: Ring = Ring::builder(2).cq_entries(2).build().unwrap();
+    // More than there is room for, so that some are held back.
+    for name in 0..10 {
+        let flags = CqeFlags::LARGE | CqeFlags::SKIP | CqeFlags::MORE;
+        from.push(unsafe { MsgRing::new(&to, name, 7) }.pass_flags(flags)).unwrap();
+        assert_eq!(take(&mut from, 1), [(0, Ok(0))]);
+    }
+    for name in 0..10 {
+        let message = to.wait(1).unwrap().next().unwrap();
+        assert_eq!((message.user_data(), message.flags()), (name, CqeFlags::MORE));
+    }
+    assert_eq!(to.completions().unwrap().count(), 0);
 }
 
 #[test]

@@ -256,7 +256,7 @@ impl<C: Completion> Reap<C> {
         while self.cq.ready() > 0 {
             // SAFETY: there is one, as was just seen.
             let cqe = unsafe { self.cq.look() };
-            if !cqe.first().flags().contains(CqeFlags::SKIP) {
+            if !C::IS_MIXED || !cqe.first().flags().contains(CqeFlags::SKIP) {
                 return Ok(Some(cqe));
             }
             // SAFETY: as above.

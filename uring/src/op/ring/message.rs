@@ -21,20 +21,23 @@ impl MsgRing {
     ///
     /// The [contract](crate::op#contract): `ring` stays open.
     ///
-    /// And a [`URingContext`](crate::URingContext) that receives it takes it for the last completion of a request, unless
-    /// [`MORE`](CqeFlags::MORE) is [passed](Self::pass_flags): before one is dropped that has received one without, the
-    /// last completion of each of its own requests that names memory has been taken. A [`Ring`](crate::Ring) does not.
+    /// And a [`URingContext`](crate::URingContext) that receives it takes it for the completion of a request, whatever flags
+    /// are [passed](Self::pass_flags): before one is dropped that has received one, the completion of each of its own
+    /// requests that names memory has been taken. A [`Ring`](crate::Ring) does not.
     #[inline]
     pub unsafe fn new(ring: impl AsFd, user_data: UserData, result: i32) -> Self {
         let fd = ring.as_fd().as_raw_fd();
         Self(Sqe { fd, off: user_data, len: result.cast_unsigned(), ..Sqe::new(Op::MSG_RING) })
     }
 
-    /// Gives the completion flags (`IORING_MSG_RING_FLAGS_PASS`, since 6.3).
+    /// Gives the completion flags (`IORING_MSG_RING_FLAGS_PASS`, since 6.3), but for [`LARGE`](CqeFlags::LARGE) and
+    /// [`SKIP`](CqeFlags::SKIP): they say how completions lie in a queue, which is not the sender's business.
     #[inline]
     pub fn pass_flags(mut self, flags: CqeFlags) -> Self {
+        // A ring whose completions have one size would be given fillers by the kernel, and a mixed one would lose this.
+        const OF_THE_QUEUE: u32 = CqeFlags::LARGE.union(CqeFlags::SKIP).bits();
         self.0.op_flags |= IORING_MSG_RING_FLAGS_PASS;
-        self.0.file_index = flags.bits();
+        self.0.file_index = flags.bits() & !OF_THE_QUEUE;
         self
     }
 }
