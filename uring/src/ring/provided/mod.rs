@@ -7,7 +7,7 @@ mod options;
 mod register;
 mod table;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -63,6 +63,8 @@ pub struct BufRing {
     group: u16,
     /// Bytes of each buffer.
     len: u32,
+    /// Whether it was tried to unregister the group, which may be somebody else's since.
+    has_left: Cell<bool>,
 }
 
 assert_impl_all!(BufRing: Send);
@@ -119,7 +121,8 @@ impl BufRing {
     /// # Safety
     ///
     /// The completion is one of this ring, of a request that selects from this group, and neither it nor a copy of it was
-    /// given to this or to [`take_bundle`](Self::take_bundle) before.
+    /// given to this or to [`take_bundle`](Self::take_bundle) before. Its buffer was one of these: when this was registered,
+    /// no request was in flight that had taken one of another ring of buffers of the same number.
     ///
     /// From an [incremental](BufRingOptions::incremental) group completions are taken in their order, and its requests
     /// are on files that can be polled, without [`ASYNC`](crate::SqeFlags::ASYNC): of others the kernel does not tell how
@@ -176,6 +179,9 @@ impl BufRing {
     }
 
     fn leave(&self) -> Result<()> {
+        if self.has_left.replace(true) {
+            return Ok(());
+        }
         self.ask(|provided| provided.with(|core| unregister(core, self.group)))
     }
 
@@ -233,7 +239,7 @@ fn told(completion: &Cqe) -> Option<(u16, u32, bool)> {
 
 impl Drop for BufRing {
     fn drop(&mut self) {
-        // What was unregistered already, or cannot be any more, ends with the ring.
+        // What cannot be unregistered any more ends with the ring.
         let _ = self.leave();
     }
 }

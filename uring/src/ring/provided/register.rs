@@ -1,6 +1,6 @@
 //! Telling the kernel of rings of buffers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
@@ -50,7 +50,8 @@ impl Registrar<'_> {
         let memory = Arc::new(memory.map_err(refused)?);
         core.provided.keep(memory.clone());
         let table = RefCell::new(Table::new(entries, options.kind));
-        let buffers = BufRing { provided: core.provided.clone(), memory, table, group, len };
+        let (provided, has_left) = (core.provided.clone(), Cell::new(false));
+        let buffers = BufRing { provided, memory, table, group, len, has_left };
         if !options.kind.outgoing {
             buffers.give_all();
         }
