@@ -4,10 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use tests::late::Disk;
-use tests::{files::AlignedBuf, in_child, or_skip};
+use tests::{files::AlignedBuf, in_child, or_skip, require};
+use uring::op::poll::{PollAdd, PollUpdate};
 use uring::op::ring::Nop;
 use uring::op::rw::Read;
-use uring::{Ring, SqeFlags};
+use uring::{Features, Ring, SqeFlags};
 
 use crate::common::{LONG, nops, pipe, read, ring, take};
 
@@ -89,6 +90,27 @@ fn a_drop_forgets_what_was_not_submitted() {
     let mut left = [0];
     reader.read_exact(&mut left).unwrap();
     assert_eq!((byte, &left), ([0], b"x"));
+}
+
+#[test]
+fn a_drop_cancels_what_goes_on_by_a_name_of_its_own_or_by_another() {
+    for renamed in [false, true] {
+        let (mut reader, mut writer) = pipe();
+        let mut ring = ring(4);
+        require!(ring.features().contains(Features::RSRC_TAGS), "Linux 5.13");
+        ring.push(unsafe { PollAdd::new(&reader, libc::EPOLLIN as u32) }.multishot().user_data(1)).unwrap();
+        writer.write_all(b"x").unwrap();
+        let first = ring.wait(1).unwrap().next().unwrap();
+        assert!(first.has_more());
+        reader.read_exact(&mut [0]).unwrap();
+        if renamed {
+            ring.push(PollUpdate::new(1).new_user_data(2).user_data(3)).unwrap();
+            assert_eq!(take(&mut ring, 1), [(3, Ok(0))]);
+            writer.write_all(b"x").unwrap();
+            assert_eq!(ring.wait(1).unwrap().next().map(|cqe| cqe.user_data()), Some(2));
+        }
+        ring.close().unwrap();
+    }
 }
 
 #[test]

@@ -109,13 +109,14 @@ impl<C: Completion> Cq<C> {
         unsafe { self.cqes.add(position * C::STRIDE) }
     }
 
-    /// The `user_data` of each completion that was taken since the last [`publish`](Self::publish).
+    /// The `user_data` of each request whose last completion was taken since the last [`publish`](Self::publish).
     pub(crate) fn unpublished(&self) -> impl Iterator<Item = UserData> {
         let first = self.head.peek();
         let count = self.local_head().wrapping_sub(first);
-        (0..count).map(move |nth| {
+        (0..count).filter_map(move |nth| {
             // SAFETY: it was taken, so the kernel has written it, and it is not given back yet.
-            unsafe { self.place(first.wrapping_add(nth)).read() }.user_data
+            let cqe = unsafe { self.place(first.wrapping_add(nth)).read() };
+            (!cqe.has_more()).then_some(cqe.user_data)
         })
     }
 

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use uring_sys::IORING_SETUP_SQ_REWIND;
+use uring_sys::{IORING_POLL_UPDATE_USER_DATA, IORING_SETUP_SQ_REWIND};
 
 use super::core::Maps;
 use super::index::Index;
@@ -238,11 +238,14 @@ impl<S: Submission> Sq<S> {
         (0..count).map(move |nth| self.place(self.position(first.wrapping_add(nth))))
     }
 
-    /// The `user_data` of each entry that was added since the last [`publish`](Self::publish).
+    /// The `user_data` of each entry that was added since the last [`publish`](Self::publish), and those that the entries
+    /// give to other requests.
     pub(crate) fn unpublished(&self) -> impl Iterator<Item = UserData> {
-        self.entries_from(self.tail.peek()).map(|entry| {
+        self.entries_from(self.tail.peek()).flat_map(|entry| {
             // SAFETY: `push` has written it, and the kernel only reads it.
-            unsafe { (*entry.as_ptr()).user_data }
+            let entry = unsafe { entry.read() };
+            let renames = entry.op() == Op::POLL_REMOVE && entry.len & IORING_POLL_UPDATE_USER_DATA != 0;
+            [Some(entry.user_data), renames.then_some(entry.off)].into_iter().flatten()
         })
     }
 
