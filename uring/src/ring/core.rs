@@ -296,8 +296,13 @@ impl Drop for Core {
         if is_forked {
             return;
         }
-        if self.released.get().is_none_or(release::wait) {
+        let Some(reader) = self.released.get() else { return self.provided.free() };
+        if release::wait(reader) {
+            self.tenancy.end(false);
             self.provided.free();
+        } else {
+            // The kernel's for good, as what the owners have.
+            mem::forget(mem::take(&mut self.kept));
         }
     }
 }

@@ -43,9 +43,11 @@ mod teardown;
 mod thread;
 pub(crate) mod wait;
 
+use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
+use std::sync::Arc;
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -310,11 +312,24 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     ///
     /// # Errors
     ///
-    /// What `io_uring_enter(2)` says. The ring is leaked, and the kernel may use the memory of requests in
-    /// flight at any later time: leak it, too.
+    /// What `io_uring_enter(2)` says, and `ETIMEDOUT` for a ring that the kernel still has after a while though it was
+    /// closed. The ring is leaked, and the kernel may use the memory of requests in flight at any later time: leak it, too.
     pub fn close(self) -> Result<()> {
         let (mut submit, mut reap) = self.into_halves();
-        try_teardown(&mut submit, &mut reap).map_err(Error::enter)
+        let is_forked = submit.check().is_err();
+        try_teardown(&mut submit, &mut reap).map_err(Error::enter)?;
+        let tenancy = Arc::clone(&submit.core.tenancy);
+        // The last that has the descriptor: here the kernel's release of the ring is waited for, where it has to be.
+        drop((submit, reap));
+        if is_forked || tenancy.is_over() {
+            return Ok(());
+        }
+        let error = io::Error::from_raw_os_error(libc::ETIMEDOUT);
+        Err(Error::kernel(
+            "close",
+            error,
+            "somebody else has the ring's descriptor, or its requests do not end",
+        ))
     }
 
     fn into_halves(self) -> (Submit<S>, Reap<C>) {

@@ -3,6 +3,7 @@
 //! Closing the descriptor would not do. It returns while reads go on, and the kernel writes their data
 //! into memory that may be somebody else's by then.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::mem;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ pub(crate) fn try_teardown<S: Submission, C: Completion>(
         return Ok(());
     }
     let ended = quiesce(submit, reap);
-    submit.core.tenancy.end(ended.is_err());
+    // What the kernel's release of the ring has to tell is not over before that: see the drop of `Core`.
+    submit.core.tenancy.end(ended.is_err() || submit.core.released.get().is_some());
     ended.inspect_err(|_| {
         // The descriptor and the mappings stay; what an entry points to is not needed any more, since the
         // kernel has consumed every entry in flight (`IORING_FEAT_SUBMIT_STABLE`).
@@ -112,12 +114,11 @@ fn await_marker<S: Submission, C: Completion>(
     reap: &mut Reap<C>,
     op: Op,
 ) -> io::Result<io::Result<u32>> {
-    // Named by an address that nothing else has.
-    let marker = 0u8;
-    let user_data = (&raw const marker).expose_provenance() as u64;
+    // A name that nobody can have given to a request or to a message of another ring, be it by chance.
+    let user_data = RandomState::new().hash_one(op.code());
     let flags = SqeFlags::IO_DRAIN.bits() | submit.core.required_flags();
     // Whatever else it may name has ended when it starts.
-    let addr = if op == Op::ASYNC_CANCEL { user_data + 1 } else { 0 };
+    let addr = if op == Op::ASYNC_CANCEL { user_data.wrapping_add(1) } else { 0 };
     while submit.push_own(Sqe { flags, user_data, addr, ..Sqe::new(op) }).is_err() {
         enter(submit, Instant::now() + PATIENCE)?;
     }

@@ -225,12 +225,16 @@ impl<B: BufferMemory> Drop for RegisteredBuffers<B> {
         if left.is_ok() {
             return;
         }
-        // As in `leave`.
+        // As in `leave`; a ring that has ended is not held, since its drop locks this.
         let tenancy = self.tenancy.lock();
-        match (tenancy.ring, self.ring.upgrade()) {
-            (Life::Goes, Some(core)) => core.kept.keep(memory),
-            (Life::Leaked, _) => mem::forget(memory),
-            _ => {}
+        match tenancy.ring {
+            Life::Goes => {
+                if let Some(core) = self.ring.upgrade() {
+                    core.kept.keep(memory);
+                }
+            }
+            Life::Leaked => mem::forget(memory),
+            Life::Over => {}
         }
     }
 }

@@ -39,6 +39,11 @@ impl Tenancy {
     pub(crate) fn end(&self, leaked: bool) {
         self.lock().ring = if leaked { Life::Leaked } else { Life::Over };
     }
+
+    /// Whether the kernel has let go of all memory.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.lock().ring, Life::Over)
+    }
 }
 
 impl State {
