@@ -155,7 +155,8 @@ impl<'fd, S: Submission, C: Completion> Builder<'fd, S, C> {
     ///
     /// # Safety
     ///
-    /// The memory is mapped and nobody else's until the ring has been dropped, and for ever if that leaks it.
+    /// The memory is mapped and nobody else's until the ring has been dropped, and for ever if that leaks it. That is one
+    /// ring: of this builder and those that are cloned from it no other is built.
     pub unsafe fn memory(mut self, start: NonNull<u8>, len: usize) -> Self {
         self.request.memory = Memory::Lent { start, len };
         self

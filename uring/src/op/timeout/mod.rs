@@ -29,10 +29,10 @@ impl From<Duration> for Timespec {
     }
 }
 
-/// A time as a request has it that names no memory, in nanoseconds.
+/// A time as a request has it that names no memory, in nanoseconds; more than the kernel counts are cut to as many.
 #[inline]
 fn immediate(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX).cast_unsigned()
 }
 
 bits! {

@@ -17,6 +17,7 @@ use crate::codes::Op;
 use crate::entry::{Fixed, Target as _};
 use crate::error::{Error, Result};
 use crate::ring::core::Core;
+use crate::ring::enter::timespec;
 
 /// What [`Registrar::cancel`] cancels, in the words of [`AsyncCancel`](crate::op::cancel::AsyncCancel).
 #[derive(Clone, Copy, Debug)]
@@ -86,10 +87,7 @@ impl<'fd> SyncCancel<'fd> {
 
     /// How long to wait for what is running and can be cancelled no more; for ever by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.arg.timeout = __kernel_timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: timeout.subsec_nanos().into(),
-        };
+        self.arg.timeout = timespec(timeout);
         self
     }
 }
