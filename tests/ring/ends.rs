@@ -152,14 +152,3 @@ fn a_child_of_a_fork_neither_submits_nor_takes() {
         assert_eq!(said, "Err(Forked) Err(Forked) Err(Forked) false");
     });
 }
-
-#[test]
-fn a_disabled_ring_with_a_polling_thread_ends_with_what_it_was_given() {
-    let builder = Ring::<uring::Sqe>::builder(8).disabled().sqpoll(std::time::Duration::from_millis(1));
-    let mut ring = or_skip!(builder.build());
-    nops(&mut ring, 0, 3);
-    // The thread is shown them, and takes none.
-    let _ = ring.submit();
-    assert_eq!(ring.queued(), 3);
-    ring.close().unwrap();
-}
