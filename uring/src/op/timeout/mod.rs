@@ -151,7 +151,8 @@ mod tests {
         let time = Duration::new(2, 5);
         same(Timeout::immediate(time), &flagged(IORING_OP_TIMEOUT, -1, 2_000_000_005, 1, 0, 128));
         same(LinkTimeout::immediate(time), &flagged(IORING_OP_LINK_TIMEOUT, -1, 2_000_000_005, 1, 0, 128));
-        same(Timeout::immediate(Duration::MAX), &flagged(IORING_OP_TIMEOUT, -1, u64::MAX, 1, 0, 128));
+        let most = i64::MAX.cast_unsigned();
+        same(Timeout::immediate(Duration::MAX), &flagged(IORING_OP_TIMEOUT, -1, most, 1, 0, 128));
     }
 
     #[test]
