@@ -237,7 +237,8 @@ impl<T: Into<Sqe>> From<T> for Sqe128 {
 pub enum MixedSqe {
     /// 64 bytes.
     Small(Sqe),
-    /// 128 bytes: two places of the queue. The kernel takes only the operations NOP128 and URING_CMD128.
+    /// 128 bytes: two places of the queue. It is pushed for the operations NOP128 and URING_CMD128 only, and `EINVAL` for
+    /// others.
     Large(Sqe128),
 }
 
@@ -278,6 +279,14 @@ pub unsafe trait Submission: sealed::Sealed + fmt::Debug + Sized {
     #[inline]
     fn places(&self) -> u32 {
         1
+    }
+
+    /// Whether the kernel takes the entry for what it is. Of a large entry in a mixed ring it takes the second half for an
+    /// entry of its own, unless the operation has 128 bytes.
+    #[doc(hidden)]
+    #[inline]
+    fn is_whole(&self) -> bool {
+        true
     }
 
     /// Puts the entry into its place.
@@ -343,6 +352,14 @@ unsafe impl Submission for MixedSqe {
         match self {
             Self::Small(_) => 1,
             Self::Large(_) => 2,
+        }
+    }
+
+    #[inline]
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Small(_) => true,
+            Self::Large(large) => matches!(large.sqe.op(), Op::NOP128 | Op::URING_CMD128),
         }
     }
 

@@ -10,9 +10,10 @@ use super::cq::Cq;
 use super::mapping::Mapping;
 use super::sq::Sq;
 use crate::codes::Op;
-use crate::entry::{Cqe, Sqe};
+use crate::entry::{Cqe, MixedSqe, Sqe, Sqe128, SqeFlags, Submission};
 use crate::error::Error;
 use crate::fork::Gate;
+use crate::op::ring::{Nop, Nop128};
 
 const ENTRIES: u32 = 4;
 const SQ_HEAD: u32 = 0;
@@ -50,7 +51,7 @@ impl Kernel {
         kernel
     }
 
-    fn queues(&self) -> (Sq<Sqe>, Cq<Cqe>) {
+    fn queues<S: Submission>(&self) -> (Sq<S>, Cq<Cqe>) {
         // SAFETY: the offsets are those that this kernel uses, and each test keeps it to its end.
         let sq = unsafe { Sq::new(&self.maps, &self.gate) };
         // SAFETY: as above.
@@ -89,10 +90,10 @@ impl Kernel {
     }
 }
 
-fn add(sq: &mut Sq<Sqe>, user_data: u64) -> Result<(), Error> {
+fn add<S: Submission>(sq: &mut Sq<S>, user_data: u64) -> Result<(), Error> {
     let position = sq.vacancy()?;
     // SAFETY: `position` is fresh from `vacancy`.
-    unsafe { sq.push(position, Sqe { user_data, ..Sqe::new(Op::NOP) }) };
+    unsafe { sq.push(position, S::small(Sqe { user_data, ..Sqe::new(Op::NOP) })) };
     Ok(())
 }
 
@@ -100,7 +101,7 @@ fn add(sq: &mut Sq<Sqe>, user_data: u64) -> Result<(), Error> {
 fn indices_that_pass_2_to_the_32_lose_and_double_nothing() {
     for before in 0..=2 * ENTRIES {
         let kernel = Kernel::new(u32::MAX - before);
-        let (mut sq, mut cq) = kernel.queues();
+        let (mut sq, mut cq) = kernel.queues::<Sqe>();
         let (mut added, mut taken) = (0, 0);
         for round in 0..4 * ENTRIES {
             while sq.queued() < ENTRIES {
@@ -131,7 +132,7 @@ fn indices_that_pass_2_to_the_32_lose_and_double_nothing() {
 #[test]
 fn discarded_entries_leave_room_for_as_many_across_the_wrap() {
     let kernel = Kernel::new(u32::MAX - 1);
-    let (mut sq, _cq) = kernel.queues();
+    let (mut sq, _cq) = kernel.queues::<Sqe>();
     for round in 0..3 {
         for user_data in 0..u64::from(ENTRIES) {
             add(&mut sq, user_data).unwrap();
@@ -151,7 +152,7 @@ fn queues_that_move_take_along_what_waits_across_the_wrap() {
     for before in 0..=2 * ENTRIES {
         for entries in [ENTRIES / 2, ENTRIES, 4 * ENTRIES] {
             let kernel = Kernel::new(u32::MAX - before);
-            let (mut sq, mut cq) = kernel.queues();
+            let (mut sq, mut cq) = kernel.queues::<Sqe>();
             for user_data in 0..5 {
                 add(&mut sq, user_data).unwrap();
                 sq.publish();
@@ -196,4 +197,36 @@ fn queues_that_move_take_along_what_waits_across_the_wrap() {
             assert_eq!((sq.consumed(), cq.taken()), (u64::from(entries) + 7, u64::from(entries) + 5));
         }
     }
+}
+
+#[test]
+fn a_chain_goes_on_behind_the_filler_at_the_end_of_a_queue() {
+    let kernel = Kernel::new(0);
+    let (mut sq, _cq) = kernel.queues::<MixedSqe>();
+    let linked = SqeFlags::IO_LINK;
+    let large = |flags| MixedSqe::from(Nop128::new().flags(flags));
+    sq.push_double(large(linked)).unwrap();
+    assert_eq!(sq.link(), linked.bits());
+    sq.publish();
+    kernel.enter(2);
+    assert_eq!(sq.link(), 0, "it is consumed");
+    let position = sq.vacancy().unwrap();
+    // SAFETY: fresh from `vacancy`.
+    unsafe { sq.push(position, Nop::new().flags(linked).into()) };
+    sq.push_double(large(SqeFlags::empty())).unwrap();
+    assert_eq!(sq.link(), 0);
+    let filler: NonNull<Sqe> = kernel.maps.sqes.at((ENTRIES - 1) * size_of::<Sqe>() as u32).cast();
+    // SAFETY: inside of the mapping, and written by the queue.
+    let filler = unsafe { filler.read() };
+    assert_eq!((filler.op(), filler.flags()), (Op::NOP, linked | SqeFlags::CQE_SKIP_SUCCESS));
+}
+
+#[test]
+fn a_large_entry_of_a_mixed_queue_is_none_whose_second_half_would_be_another() {
+    let kernel = Kernel::new(0);
+    let (mut sq, _cq) = kernel.queues::<MixedSqe>();
+    let (error, entry) = sq.push_double(MixedSqe::Large(Sqe128::from(Nop::new()))).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "{error}");
+    assert!(matches!(entry, MixedSqe::Large(_)));
+    assert_eq!(sq.queued(), 0);
 }

@@ -36,6 +36,8 @@ pub(crate) struct Sq<S> {
     /// first place, so the indices up to the next one that lies there are passed over. There the kernel looks at neither
     /// index, and `head` is advanced by us.
     skipped: u64,
+    /// `local_tail` behind the last entry that took two places; 0 before there was one.
+    double_end: u64,
     mask: u32,
     entries: u32,
     rewinds: bool,
@@ -79,6 +81,7 @@ impl<S: Submission> Sq<S> {
             start,
             limit,
             skipped: 0,
+            double_end: 0,
             mask: params.sq_entries - 1,
             entries: params.sq_entries,
             rewinds,
@@ -212,19 +215,37 @@ impl<S: Submission> Sq<S> {
         if let Err(error) = self.check() {
             return Err((error, sqe));
         }
+        if !sqe.is_whole() {
+            let why = "the operation has no 128 bytes in a ring that has entries of both sizes";
+            return Err((Error::invalid("push", why), sqe));
+        }
         let at_end = self.position(self.local_tail()) + 1 == self.entries as usize;
         if self.room() < 2 + u32::from(at_end) {
             return Err((Error::NoSpace, sqe));
         }
         if at_end {
-            let filler = Sqe { flags: SqeFlags::CQE_SKIP_SUCCESS.bits(), ..Sqe::new(Op::NOP) };
+            let flags = SqeFlags::CQE_SKIP_SUCCESS.bits() | self.link();
+            let filler = Sqe { flags, ..Sqe::new(Op::NOP) };
             // SAFETY: there is room, and this is the position of the tail.
             unsafe { self.push(self.position(self.local_tail()), S::small(filler)) };
         }
         // SAFETY: two places are free from here on and neither is past the end, both just checked.
         unsafe { self.push(self.position(self.local_tail()), sqe) };
         self.local_tail += 1;
+        self.double_end = self.local_tail;
         Ok(())
+    }
+
+    /// Flags that link the last entry, if the kernel has not consumed it, to what follows: a chain goes on behind a filler.
+    pub(super) fn link(&self) -> u8 {
+        if self.queued() == 0 {
+            return 0;
+        }
+        let places = if self.double_end == self.local_tail { 2 } else { 1 };
+        let last = self.place(self.position(self.local_tail().wrapping_sub(places)));
+        // SAFETY: `push` has written it, and the kernel only reads it.
+        let last = unsafe { last.read() };
+        last.flags & (SqeFlags::IO_LINK | SqeFlags::IO_HARDLINK).bits()
     }
 
     /// The tail as the kernel knows it.
@@ -268,7 +289,9 @@ impl<S: Submission> Sq<S> {
         let end = self.local_tail - u64::from(left);
         let front = end.next_multiple_of(u64::from(self.entries));
         self.skipped += front - end;
+        let is_double_last = self.double_end == self.local_tail;
         self.local_tail = front + u64::from(left);
+        self.double_end = if is_double_last { self.local_tail } else { 0 };
         self.head.publish(front as u32);
         self.limit.set(front + u64::from(self.entries));
     }
