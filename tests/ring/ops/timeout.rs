@@ -160,6 +160,9 @@ fn a_time_in_the_request_is_taken_or_refused_by_the_kernels_age() {
         push(&mut ring, unsafe { Timeout::new(&raw const time) }.user_data(1));
         push(&mut ring, TimeoutUpdate::immediate(1, Duration::from_millis(1)).user_data(2));
         assert_eq!(take(&mut ring, 2), [(1, ETIME), (2, Ok(0))]);
+        push(&mut ring, Timeout::immediate(Duration::MAX).user_data(3));
+        push(&mut ring, TimeoutRemove::new(3).user_data(4));
+        assert_eq!(take(&mut ring, 2), [(3, Err(libc::ECANCELED)), (4, Ok(0))]);
     } else {
         let update = TimeoutUpdate::immediate(1, Duration::from_millis(1));
         assert_eq!(run(&mut ring, update), expected);

@@ -46,6 +46,12 @@ impl Layout {
         cqes.max(array)
     }
 
+    /// Whether the rings and entries of a ring lie within so many bytes, by what the kernel has told of it.
+    pub(crate) fn is_within(params: &io_uring_params, rings: usize, sqes: usize) -> bool {
+        let told = Self::of(params);
+        told.rings_end(params) <= rings && told.sqes <= sqes
+    }
+
     /// Bytes of both parts, each rounded up to whole pages.
     #[must_use]
     pub fn pages(self) -> usize {
@@ -64,4 +70,21 @@ pub(crate) fn page_size() -> usize {
     // SAFETY: no pointers are passed.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).expect("every Linux tells its page size")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_with_another_layout_is_found_out() {
+        let mut params = io_uring_params { sq_entries: 4, cq_entries: 8, ..Default::default() };
+        params.cq_off.cqes = 64;
+        params.sq_off.array = 192;
+        assert!(Layout::is_within(&params, 208, 256));
+        assert!(!Layout::is_within(&params, 207, 256));
+        assert!(!Layout::is_within(&params, 208, 255));
+        params.cq_off.cqes = 128;
+        assert!(!Layout::is_within(&params, 208, 256), "a larger header");
+    }
 }

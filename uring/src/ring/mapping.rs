@@ -93,6 +93,10 @@ impl Mapping {
         self.start
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Splits memory in two that belongs to nobody yet; the first part keeps it mapped.
     pub(crate) fn split_at(self, at: usize) -> (Self, Self) {
         assert!(at <= self.len, "the caller has computed the length from its parts");

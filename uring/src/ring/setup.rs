@@ -170,6 +170,7 @@ impl Request<'_> {
                         Door::Registered(Registration::adopt(ret.cast_unsigned()))
                     };
                     check_floor(&params)?;
+                    check_memory(&params, memory.as_ref())?;
                     return Ok(Made { door, params, memory });
                 }
                 // An unknown flag; the next rung is without the newest.
@@ -313,6 +314,19 @@ fn check_floor(params: &io_uring_params) -> Result<()> {
         io::Error::from_raw_os_error(libc::EOPNOTSUPP),
         format!("features {:#x}: this kernel is older than Linux 5.10", params.features),
     ))
+}
+
+/// Fails on a kernel that lays the rings out otherwise than was computed: it would use memory that is not theirs.
+fn check_memory(params: &io_uring_params, memory: Option<&(Mapping, Mapping)>) -> Result<()> {
+    match memory {
+        Some((rings, sqes)) if !Layout::is_within(params, rings.len(), sqes.len()) => {
+            Err(Error::unsupported(
+                "io_uring_setup",
+                "NO_MMAP: this kernel's rings are laid out in a way not known here",
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Says what forbids the ring, as far as the system tells.
