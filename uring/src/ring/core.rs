@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uring_sys::{
-    IORING_FEAT_LINKED_FILE, IORING_FEAT_NO_IOWAIT, IORING_FEAT_REG_REG_RING, IORING_SETUP_R_DISABLED,
-    IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, io_cqring_offsets, io_sqring_offsets,
-    io_uring_params,
+    IORING_FEAT_CQE_SKIP, IORING_FEAT_LINKED_FILE, IORING_FEAT_NO_IOWAIT, IORING_FEAT_REG_REG_RING,
+    IORING_SETUP_R_DISABLED, IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, io_cqring_offsets,
+    io_sqring_offsets, io_uring_params,
 };
 
 use super::cq::Cq;
@@ -28,7 +28,7 @@ use crate::codes::Op;
 use crate::entry::{Completion, Submission};
 use crate::error::{Error, Result};
 use crate::fork::Gate;
-use crate::op::net;
+use crate::op::{file, net};
 use crate::restriction::Restrictions;
 
 /// A thread that never is: threads are named from 1 on, one by one.
@@ -86,6 +86,9 @@ impl Core {
     ) -> Result<(Arc<Self>, Sq<S>, Cq<C>)> {
         let gate = Gate::new().map_err(map_error)?;
         let Made { door, params, memory } = request.setup()?;
+        if params.features & IORING_FEAT_CQE_SKIP != 0 {
+            file::note_places();
+        }
         let maps = match (memory, door.descriptor()) {
             (Some((rings, sqes)), _) => Maps { rings, sqes, params },
             (None, Some(fd)) => Maps::of_ring(fd, &params).map_err(map_error)?,

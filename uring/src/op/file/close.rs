@@ -1,9 +1,27 @@
 //! To close files.
 
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::codes::Op;
+use crate::Capabilities;
+use crate::codes::{Op, RegisterOp};
 use crate::entry::{FileIndex, Fixed, Sqe};
+
+/// Whether a ring has shown that the kernel has places in the table of files.
+static HAS_PLACES: AtomicBool = AtomicBool::new(false);
+
+/// Notes that the kernel is newer than 5.16.
+pub(crate) fn note_places() {
+    HAS_PLACES.store(true, Ordering::Relaxed);
+}
+
+/// Whether the kernel sees the place of a request to close: 5.15, and updates of 5.10 with what that has.
+#[inline]
+fn sees_places() -> bool {
+    HAS_PLACES.load(Ordering::Relaxed)
+        || Capabilities::get()
+            .is_ok_and(|kernel| kernel.supports_register(RegisterOp::REGISTER_IOWQ_MAX_WORKERS))
+}
 
 op! {
     /// Closes a descriptor or takes a file out of the table of registered ones; see `close(2)`; since 5.6. The result
@@ -34,12 +52,12 @@ impl Close {
     }
 
     /// Takes a file out of the table of registered ones; since 5.15, also in the updates of 5.10. Requests in flight keep
-    /// theirs. A kernel before that either answers `EINVAL` or, without updates, does not see the place and closes
-    /// descriptor 0.
+    /// theirs. A kernel before that closes nothing and answers `EINVAL` or `EBADF`.
     #[inline]
     pub fn fixed(file: Fixed) -> Self {
-        // The kernel wants one number only.
-        Self(Sqe { fd: 0, file_index: FileIndex::from(file).raw(), ..Sqe::new(Op::CLOSE) })
+        // The kernel wants one number only, or it would be the wrong one: one that does not see the place sees this.
+        let fd = if sees_places() { 0 } else { -1 };
+        Self(Sqe { fd, file_index: FileIndex::from(file).raw(), ..Sqe::new(Op::CLOSE) })
     }
 }
 

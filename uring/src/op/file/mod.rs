@@ -14,6 +14,7 @@ mod stat;
 mod xattr;
 
 pub use self::close::Close;
+pub(crate) use self::close::note_places;
 pub use self::open::{OpenHow, Openat, Openat2};
 pub use self::path::{Linkat, Mkdirat, Renameat, Symlinkat, Unlinkat};
 pub use self::pipe::{Pipe, Splice, Tee};
