@@ -249,6 +249,7 @@ fn setup_flags() -> SetupFlags {
             SetupFlags::DEFER_TASKRUN => SetupFlags::SINGLE_ISSUER,
             SetupFlags::REGISTERED_FD_ONLY => SetupFlags::NO_MMAP,
             SetupFlags::HYBRID_IOPOLL => SetupFlags::IOPOLL,
+            SetupFlags::SQ_REWIND => SetupFlags::NO_SQARRAY,
             _ => SetupFlags::empty(),
         };
         let mut params =
