@@ -5,7 +5,6 @@ use std::ptr::NonNull;
 use tests::kernel::is_at_least;
 use tests::seccomp::{Verdict, supervise};
 use tests::{fork, in_child, limits, or_skip, require};
-use uring::ring::Builder;
 use uring::{Cqe, Error, RegisterOp, Restrictions, Ring, Sqe, URingContext};
 
 use super::resize::{builder, deferred, works};
@@ -67,10 +66,10 @@ fn a_ring_that_clamps_gets_the_largest_sizes() {
 
 #[test]
 fn a_ring_without_deferred_work_keeps_its_size() {
-    let kinds: [fn(Builder<'static, Sqe, Cqe>) -> Builder<'static, Sqe, Cqe>; 3] =
-        [|ring| ring, Builder::single_issuer, |ring| ring.sqpoll(std::time::Duration::from_millis(10))];
-    for kind in kinds {
-        let Ok(mut ring) = kind(Ring::builder(8)).build() else { continue };
+    let ring = || Ring::<Sqe, Cqe>::builder(8);
+    let polled = ring().sqpoll(std::time::Duration::from_millis(10));
+    for builder in [ring(), ring().single_issuer(), polled] {
+        let Ok(mut ring) = builder.build() else { continue };
         refuses(&mut ring, (64, None), libc::EINVAL, "defer_taskrun");
         nops(&mut ring, 0, 8);
         assert_eq!(take(&mut ring, 8).len(), 8);

@@ -157,12 +157,12 @@ fn queues_that_move_take_along_what_waits_across_the_wrap() {
                 add(&mut sq, user_data).unwrap();
                 sq.publish();
                 kernel.enter(1);
+                if user_data < 3 {
+                    // SAFETY: it was posted.
+                    assert_eq!(unsafe { cq.take() }.user_data, user_data);
+                    cq.publish();
+                }
             }
-            for user_data in 0..3 {
-                // SAFETY: five were posted.
-                assert_eq!(unsafe { cq.take() }.user_data, user_data);
-            }
-            cq.publish();
             add(&mut sq, 5).unwrap();
             add(&mut sq, 6).unwrap();
             assert_eq!((sq.queued(), cq.ready()), (2, 2));
