@@ -109,6 +109,8 @@ fn too_few(good: usize, batch: usize) -> anyhow::Error {
     anyhow!("{good} of {batch} operations succeeded")
 }
 
+// Compiled alike wherever it is called from.
+#[inline(never)]
 pub(crate) fn ring_nops(ring: &mut Ring, batch: usize, rounds: u64) -> anyhow::Result<()> {
     for _ in 0..rounds {
         for index in 0..batch {
@@ -125,6 +127,8 @@ pub(crate) fn ring_nops(ring: &mut Ring, batch: usize, rounds: u64) -> anyhow::R
     Ok(())
 }
 
+// Compiled alike wherever it is called from.
+#[inline(never)]
 pub(crate) fn nops(ring: &mut URingContext, batch: usize, rounds: u64) -> anyhow::Result<()> {
     for _ in 0..rounds {
         for index in 0..batch {
