@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use tests::require;
 use uring::op::net::{RecvZc, SendZc, SendmsgZc, ZC_COPIED};
+use uring::op::ring::Nop;
 use uring::{Cqe32, Op, Ring, Sqe};
 
 use super::common::{NAME_LEN, Name, result, tcp, udp};
@@ -40,6 +41,29 @@ fn a_send_without_copies_tells_when_the_memory_is_free() {
     require!(kernel_is_at_least(6, 2), "Linux 6.2");
     let (sent, told) = run_zc(&mut ring, send().report_usage());
     assert_eq!((sent, told), (Ok(4096), Some(ZC_COPIED)), "the loopback device copies");
+}
+
+#[test]
+fn a_ring_that_sends_nothing_ends_in_another_thread_while_others_send_without_copies() {
+    let (client, _server) = tcp();
+    let mut ring = ring();
+    assert_eq!(run(&mut ring, Nop::new()), Ok(0));
+    let request = unsafe { SendZc::new(&client, [0].as_ptr(), 1, 0) };
+    let other = std::thread::spawn(move || ring.close());
+    other.join().unwrap().expect("this thread, which keeps its rings, does not keep it");
+    drop(request);
+}
+
+#[test]
+fn a_ring_ends_after_a_send_without_copies_that_was_made_of_a_raw_entry() {
+    let (client, _server) = tcp();
+    let data = [0; 10];
+    let mut ring = ring();
+    require!(has(&ring, Op::SEND_ZC), "Linux 6.0");
+    let raw = *Sqe::from(unsafe { SendZc::new(&client, data.as_ptr(), data.len(), 0) }).as_raw();
+    assert_eq!(run_zc(&mut ring, unsafe { Sqe::from_raw(raw) }).0, Ok(10));
+    push(&mut ring, unsafe { Sqe::from_raw(raw) });
+    ring.close().unwrap();
 }
 
 #[test]

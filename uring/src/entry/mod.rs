@@ -2,10 +2,12 @@
 
 mod cqe;
 mod sqe;
+mod submission;
 mod target;
 
 pub(crate) use self::cqe::result;
 pub use self::cqe::{Completion, Cqe, Cqe32, CqeFlags, MixedCqe};
-pub use self::sqe::{MixedSqe, Sqe, Sqe128, SqeFlags, Submission};
+pub use self::sqe::{MixedSqe, Sqe, Sqe128, SqeFlags};
+pub use self::submission::Submission;
 pub(crate) use self::target::Resolved;
 pub use self::target::{FileIndex, Fixed, Target};

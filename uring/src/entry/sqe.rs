@@ -1,11 +1,9 @@
 //! Submission queue entries, `struct io_uring_sqe`.
 
-use std::fmt;
 use std::mem::offset_of;
-use std::ptr::NonNull;
 
 use static_assertions::{assert_not_impl_any, const_assert_eq};
-use uring_sys::{IORING_SETUP_SQE_MIXED, IORING_SETUP_SQE128, io_uring_sqe};
+use uring_sys::io_uring_sqe;
 
 use super::target::{Resolved, Target};
 use crate::UserData;
@@ -31,6 +29,10 @@ bits! {
     /// Posts no completion if it succeeds; since 5.17. Its memory is then the kernel's until something else
     /// tells that it is done, such as the completion of a linked request. If it fails, it says so, and what is
     /// linked behind it posts no completion, whatever its own flags are.
+    ///
+    /// What is in flight in a ring that has had one is known by the kernel's release of the ring only. Drop it in the thread
+    /// that first submitted or waited: that keeps a ring until it ends or makes another one, and a drop elsewhere waits for
+    /// it, for half a minute at most.
     CQE_SKIP_SUCCESS = IOSQE_CQE_SKIP_SUCCESS,
 }
 
@@ -101,7 +103,7 @@ impl Sqe {
 
     /// The entry in words.
     #[inline]
-    const fn into_words(self) -> [u64; 8] {
+    pub(super) const fn into_words(self) -> [u64; 8] {
         let first = pair_u16(u16::from_ne_bytes([self.opcode, self.flags]), self.ioprio);
         [
             pair_u32(first, self.fd.cast_unsigned()),
@@ -238,7 +240,8 @@ pub enum MixedSqe {
     /// 64 bytes.
     Small(Sqe),
     /// 128 bytes: two places of the queue. It is pushed for the operations NOP128 and URING_CMD128 only, and `EINVAL` for
-    /// others.
+    /// others. Where the end of the queue is between the two, another request lies before it that does nothing and says
+    /// nothing, unless it is in a chain that is cancelled: then it completes as well, by the name 0.
     Large(Sqe128),
 }
 
@@ -254,131 +257,6 @@ impl From<Sqe128> for MixedSqe {
     fn from(sqe: Sqe128) -> Self {
         Self::Large(sqe)
     }
-}
-
-/// What the entries of a ring's submission queue are: [`Sqe`], [`Sqe128`] or [`MixedSqe`].
-///
-/// # Safety
-///
-/// The trait is sealed. `write` writes `places` times `STRIDE` entries of 64 bytes, and each byte of them.
-pub unsafe trait Submission: sealed::Sealed + fmt::Debug + Sized {
-    /// Flags that make such a ring.
-    #[doc(hidden)]
-    const SETUP: u32;
-
-    /// Size of a place, in units of 64 bytes.
-    #[doc(hidden)]
-    const STRIDE: usize;
-
-    /// An entry of 64 bytes.
-    #[doc(hidden)]
-    fn small(sqe: Sqe) -> Self;
-
-    /// How many places the entry takes: the larger ones of a mixed ring take two.
-    #[doc(hidden)]
-    #[inline]
-    fn places(&self) -> u32 {
-        1
-    }
-
-    /// Whether the kernel takes the entry for what it is. Of a large entry in a mixed ring it takes the second half for an
-    /// entry of its own, unless the operation has 128 bytes.
-    #[doc(hidden)]
-    #[inline]
-    fn is_whole(&self) -> bool {
-        true
-    }
-
-    /// Puts the entry into its place.
-    ///
-    /// # Safety
-    ///
-    /// As many places as it takes, from `place` on, are valid for writes, and nobody else looks at them.
-    #[doc(hidden)]
-    unsafe fn write(self, place: NonNull<Sqe>);
-}
-
-// SAFETY: one place of 64 bytes, which are all written.
-unsafe impl Submission for Sqe {
-    const SETUP: u32 = 0;
-    const STRIDE: usize = 1;
-
-    #[inline]
-    fn small(sqe: Sqe) -> Self {
-        sqe
-    }
-
-    #[inline]
-    unsafe fn write(self, place: NonNull<Sqe>) {
-        // Word by word: as a whole, what most requests leave zero is put on the stack to be copied from there.
-        for (index, word) in self.into_words().into_iter().enumerate() {
-            // SAFETY: this fn's contract: 64 bytes are eight words.
-            let place = unsafe { place.cast::<u64>().add(index) };
-            // SAFETY: as above.
-            unsafe { place.write(word) };
-        }
-    }
-}
-
-// SAFETY: one place of 128 bytes, which are all written.
-unsafe impl Submission for Sqe128 {
-    const SETUP: u32 = IORING_SETUP_SQE128;
-    const STRIDE: usize = 2;
-
-    #[inline]
-    fn small(sqe: Sqe) -> Self {
-        sqe.into()
-    }
-
-    #[inline]
-    unsafe fn write(self, place: NonNull<Sqe>) {
-        // SAFETY: this fn's contract: a place has room for both halves.
-        unsafe { place.cast().write(self) };
-    }
-}
-
-// SAFETY: one or two places of 64 bytes, which are all written.
-unsafe impl Submission for MixedSqe {
-    const SETUP: u32 = IORING_SETUP_SQE_MIXED;
-    const STRIDE: usize = 1;
-
-    #[inline]
-    fn small(sqe: Sqe) -> Self {
-        Self::Small(sqe)
-    }
-
-    #[inline]
-    fn places(&self) -> u32 {
-        match self {
-            Self::Small(_) => 1,
-            Self::Large(_) => 2,
-        }
-    }
-
-    #[inline]
-    fn is_whole(&self) -> bool {
-        match self {
-            Self::Small(_) => true,
-            Self::Large(large) => matches!(large.sqe.op(), Op::NOP128 | Op::URING_CMD128),
-        }
-    }
-
-    #[inline]
-    unsafe fn write(self, place: NonNull<Sqe>) {
-        match self {
-            // SAFETY: this fn's contract.
-            Self::Small(sqe) => unsafe { place.write(sqe) },
-            // SAFETY: this fn's contract: there are two places.
-            Self::Large(large) => unsafe { place.cast().write(large) },
-        }
-    }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Sqe {}
-    impl Sealed for super::Sqe128 {}
-    impl Sealed for super::MixedSqe {}
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::codes::Op;
 use crate::entry::{Completion, Submission};
 use crate::error::{Error, Result};
 use crate::fork::Gate;
-use crate::op::{file, net};
+use crate::op::file;
 use crate::restriction::Restrictions;
 
 /// A thread that never is: threads are named from 1 on, one by one.
@@ -196,14 +196,13 @@ impl Core {
             && self.probe_ops().is_ok_and(|probe| probe.supports(Op::SOCKET))
     }
 
-    /// Whether there may be notifications that the kernel, before 6.16, does not count.
-    pub(super) fn may_have_sent_without_copies(&self) -> bool {
+    /// Whether the kernel, before 6.16, does not count the notifications of sends without copies, and the ring may have
+    /// such.
+    pub(super) fn loses_count_of_notifications(&self) -> bool {
         let may = |restrictions: &Restrictions| {
             [Op::SEND_ZC, Op::SENDMSG_ZC].iter().any(|op| restrictions.allows(*op))
         };
-        net::sends_without_copies()
-            && self.features() & IORING_FEAT_NO_IOWAIT == 0
-            && self.restrictions.get().is_none_or(may)
+        self.features() & IORING_FEAT_NO_IOWAIT == 0 && self.restrictions.get().is_none_or(may)
     }
 
     /// Makes the ring ready for the first thread that enters.

@@ -14,6 +14,7 @@ use uring_sys::{
 use super::core::Core;
 use super::index::Index;
 use super::sq::Sq;
+use crate::codes::Op;
 use crate::entry::{Sqe, Submission};
 use crate::error::{Error, PushError, Result};
 use crate::fork::Wiped;
@@ -37,6 +38,8 @@ pub(crate) struct Submit<S> {
     pub(crate) is_polled: bool,
     /// Whether completions come only to those who ask (`IORING_SETUP_IOPOLL`, since 5.1).
     polls: bool,
+    /// Whether a request was pushed that sends without copies: the end of the ring has to know.
+    pub(crate) sends_without_copies: bool,
     pub(crate) enters: u64,
     /// Last: what is above points into its mappings.
     pub(crate) core: Arc<Core>,
@@ -53,6 +56,7 @@ impl<S: Submission> Submit<S> {
             keeps_ledger: core.ledger().is_some(),
             is_polled: has(IORING_SETUP_SQPOLL),
             polls: has(IORING_SETUP_IOPOLL),
+            sends_without_copies: false,
             enters: 0,
             sq,
             core,
@@ -78,6 +82,10 @@ impl<S: Submission> Submit<S> {
         if sqe.places() == 1 {
             match self.sq.vacancy() {
                 Ok(position) => {
+                    // Of most requests the compiler knows the operation here.
+                    if matches!(sqe.first().op(), Op::SEND_ZC | Op::SENDMSG_ZC) {
+                        self.sends_without_copies = true;
+                    }
                     // SAFETY: `position` is fresh from `vacancy`, and the entry takes one place.
                     unsafe { self.sq.push(position, sqe) };
                     Ok(())

@@ -89,7 +89,7 @@ fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C
         enter(submit, Instant::now() + PATIENCE)?;
         reap.iter().for_each(drop);
     }
-    if submit.core.may_have_sent_without_copies() {
+    if submit.sends_without_copies && submit.core.loses_count_of_notifications() {
         // The marker would never start.
         return submit.core.await_release();
     }

@@ -40,7 +40,6 @@ pub use self::recv::{Recv, RecvZc, Recvmsg, RecvmsgMultishot};
 pub use self::select::{RecvMultishot, RecvSelect, SendSelect};
 pub use self::send::{Send, Sendmsg};
 pub use self::socket::{Listen, Shutdown, Socket};
-pub(crate) use self::zc::made as sends_without_copies;
 pub use self::zc::{SendZc, SendmsgZc, ZC_COPIED};
 
 /// A length or a count as an entry has it.

@@ -4,9 +4,9 @@ use super::{address, length};
 use crate::codes::Op;
 use crate::entry::{Sqe, Target};
 
-/// The constructors of what sends; each calls `$note`.
+/// The constructors of what sends.
 macro_rules! impl_send {
-    ($name:ident, $op:ident, $to_since:literal, $note:expr) => {
+    ($name:ident, $op:ident, $to_since:literal) => {
         impl $name {
             /// Sends the `len` bytes at `ptr` to the socket `fd`; `flags` are `libc::MSG_*`. With `MSG_WAITALL` a stream
             /// takes all of them, unless something fails in between.
@@ -17,7 +17,6 @@ macro_rules! impl_send {
             #[inline]
             pub unsafe fn new(fd: impl Target, ptr: *const u8, len: usize, flags: i32) -> Self {
                 let (addr, len, op_flags) = (address(ptr), length(len), flags.cast_unsigned());
-                $note();
                 Self(Sqe { addr, len, op_flags, ..Sqe::new(Op::$op) }.on(&fd))
             }
 
@@ -36,7 +35,6 @@ macro_rules! impl_send {
                 flags: i32,
             ) -> Self {
                 let (addr, len, op_flags) = (address(iovecs), length(nr), flags.cast_unsigned());
-                $note();
                 let ioprio = uring_sys::IORING_SEND_VECTORIZED as u16;
                 Self(Sqe { addr, len, op_flags, ioprio, ..Sqe::new(Op::$op) }.on(&fd))
             }
@@ -60,9 +58,9 @@ macro_rules! impl_send {
     };
 }
 
-/// The constructor of what sends a message; it calls `$note`.
+/// The constructor of what sends a message.
 macro_rules! impl_sendmsg {
-    ($name:ident, $op:ident, $note:expr) => {
+    ($name:ident, $op:ident) => {
         impl $name {
             /// Sends the message at `message` to the socket `fd`; `flags` are `libc::MSG_*`.
             ///
@@ -72,7 +70,6 @@ macro_rules! impl_sendmsg {
             #[inline]
             pub unsafe fn new(fd: impl Target, message: *const libc::msghdr, flags: i32) -> Self {
                 let (addr, op_flags) = (address(message), flags.cast_unsigned());
-                $note();
                 Self(Sqe { addr, len: 1, op_flags, ..Sqe::new(Op::$op) }.on(&fd))
             }
         }
@@ -90,14 +87,14 @@ op! {
     Send
 }
 
-impl_send!(Send, SEND, "6.1", || ());
+impl_send!(Send, SEND, "6.1");
 
 op! {
     /// Sends a message; see `sendmsg(2)`; since 5.3. The result is the count of bytes.
     Sendmsg
 }
 
-impl_sendmsg!(Sendmsg, SENDMSG, || ());
+impl_sendmsg!(Sendmsg, SENDMSG);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! To send without copying.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use uring_sys::{IORING_RECVSEND_FIXED_BUF, IORING_SEND_ZC_REPORT_USAGE};
 
 use super::send::{impl_send, impl_sendmsg};
@@ -12,20 +10,6 @@ use crate::entry::{Sqe, Target};
 /// What the notification of a zero-copy send with [`report_usage`](SendZc::report_usage) has for its
 /// [raw result](crate::Cqe::raw_result) if data was copied after all (`IORING_NOTIF_USAGE_ZC_COPIED`, since 6.2).
 pub const ZC_COPIED: i32 = uring_sys::IORING_NOTIF_USAGE_ZC_COPIED.cast_signed();
-
-/// Whether such a request was ever made.
-static MADE: AtomicBool = AtomicBool::new(false);
-
-#[inline]
-fn note() {
-    MADE.store(true, Ordering::Relaxed);
-}
-
-/// Whether this process has made a request that sends without copying: before 6.16 the kernel does not count their
-/// notifications, and what is to start when all else has ended never does.
-pub(crate) fn made() -> bool {
-    MADE.load(Ordering::Relaxed)
-}
 
 /// What the sends without copies have.
 macro_rules! impl_zc {
@@ -59,10 +43,12 @@ op! {
     /// A completion with [`MORE`](crate::CqeFlags::MORE), which that of an error may have as well, is followed by a
     /// [notification](crate::Cqe::is_notification), and until that the memory is the kernel's. `EOPNOTSUPP` for a socket
     /// that cannot, such as one of the UNIX domain.
+    ///
+    /// Before 6.16 a ring that has had one ends as one that has had [`CQE_SKIP_SUCCESS`](crate::SqeFlags::CQE_SKIP_SUCCESS).
     SendZc
 }
 
-impl_send!(SendZc, SEND_ZC, "6.0", note);
+impl_send!(SendZc, SEND_ZC, "6.0");
 impl_zc!(SendZc, "6.0");
 
 op! {
@@ -70,7 +56,7 @@ op! {
     SendmsgZc
 }
 
-impl_sendmsg!(SendmsgZc, SENDMSG_ZC, note);
+impl_sendmsg!(SendmsgZc, SENDMSG_ZC);
 impl_zc!(SendmsgZc, "6.15");
 
 #[cfg(test)]
