@@ -111,6 +111,7 @@ impl<S: Submission> Sq<S> {
         next.start = self.start;
         next.skipped = self.skipped + (front - head);
         next.local_tail = front + u64::from(left);
+        next.double_end = if self.double_end == self.local_tail { next.local_tail } else { 0 };
         if next.rewinds {
             next.head.publish(front as u32);
         }
