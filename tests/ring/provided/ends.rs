@@ -110,22 +110,17 @@ fn a_forked_child_leaves_the_group_to_its_parent() {
 fn an_owner_that_has_gone_unregisters_no_other_group_of_its_number() {
     let ring = ring();
     require!(kernel_is_at_least(5, 19), "Linux 5.19");
-    let registrar = ring.registrar();
     let (give, given) = std::sync::mpsc::channel::<BufRing>();
     let other = std::thread::spawn(move || given.into_iter().for_each(|group| group.unregister().unwrap()));
-    let options = BufRingOptions::new(1, 16);
-    for _ in 0..2000 {
-        give.send(registrar.register_buf_ring(GROUP, &options).unwrap()).unwrap();
+    for _ in 0..4000 {
         // As soon as the number is free.
-        let next = loop {
-            match registrar.register_buf_ring(GROUP, &options) {
+        let group = loop {
+            match ring.registrar().register_buf_ring(GROUP, &BufRingOptions::new(1, 16)) {
                 Ok(group) => break group,
                 Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EEXIST)),
             }
         };
-        std::hint::spin_loop();
-        give.send(next).unwrap();
-        while registrar.buf_ring_head(GROUP).is_ok() {}
+        give.send(group).expect("the other thread goes on");
     }
     drop(give);
     other.join().expect("each is registered until it is unregistered");
