@@ -17,7 +17,6 @@ mod allocation;
 mod bounce;
 mod buffers;
 mod choice;
-mod compile_fail;
 mod completions;
 mod continued;
 mod durability;
