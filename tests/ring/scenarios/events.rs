@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
 use std::time::Duration;
 
 use uring::Ring;
@@ -91,6 +91,33 @@ fn a_counter_that_is_polled_by_its_own_ring_does_not_tell_for_ever() {
     assert_eq!(take_sorted(&mut ring, 2), [(1, ready), (2, Ok(0))]);
     assert!(told(&eventfd) > 0);
     nothing_is_there(&mut ring);
+}
+
+/// A read of the counter, in the ring that tells it, completes when it is told and not before.
+fn is_not_told_while_it_is_silent(mut ring: Ring) {
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    assert!(fd >= 0);
+    let eventfd = unsafe { File::from_raw_fd(fd) };
+    ring.registrar().register_eventfd(eventfd.as_fd()).unwrap();
+    assert!(ring.registrar().is_eventfd_enabled().unwrap());
+    ring.registrar().set_eventfd_enabled(false).unwrap();
+    let mut count = Box::new([0; 8]);
+    read(&mut ring, &mut *count, &eventfd, 1);
+    assert_eq!(ring.submit().unwrap(), 1);
+    nops(&mut ring, 2, 63);
+    let silent = take(&mut ring, 63);
+    assert_eq!(silent, (2..65).map(|name| (name, Ok(0))).collect::<Vec<_>>());
+    nothing_is_there(&mut ring);
+    ring.registrar().set_eventfd_enabled(true).unwrap();
+    nops(&mut ring, 65, 1);
+    assert_eq!(take_sorted(&mut ring, 2), [(1, Ok(8)), (65, Ok(0))]);
+    assert_eq!(u64::from_ne_bytes(*count), 1, "told of the last only");
+}
+
+#[test]
+fn a_counter_that_is_silent_for_a_time_is_told_of_nothing_that_comes_then() {
+    is_not_told_while_it_is_silent(ring(64));
+    is_not_told_while_it_is_silent(built!(Ring::builder(64).single_issuer().defer_taskrun()));
 }
 
 #[test]

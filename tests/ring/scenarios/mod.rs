@@ -8,6 +8,7 @@ mod files;
 mod lifetimes;
 mod links;
 mod polling;
+mod provided;
 mod queues;
 mod resources;
 mod setup;
