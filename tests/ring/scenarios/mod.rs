@@ -7,6 +7,7 @@ mod events;
 mod files;
 mod lifetimes;
 mod links;
+mod messages;
 mod polling;
 mod provided;
 mod queues;
