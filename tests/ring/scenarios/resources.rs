@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use tests::files::{self, AlignedBuf, TempFile};
+use tests::kernel::is_at_least;
 use tests::{or_skip, require};
 use uring::op::ring::FilesUpdate;
 use uring::op::rw::{Read, ReadFixed, ReadvFixed, Write, WritevFixed};
@@ -59,7 +60,9 @@ fn a_tag_comes_as_a_completion_once_its_file_is_gone() {
     // An empty place cannot have a tag.
     assert_eq!(update_tagged(&ring, 1, -1, 7), Err(libc::EINVAL));
     ring.registrar().unregister_files().unwrap();
-    assert_eq!(take_sorted(&mut ring, 2), [(200, Ok(0)), (202, Ok(0))]);
+    let last = if is_at_least(6, 13) { 2 } else { 0 };
+    assert_eq!(take_sorted(&mut ring, last), [(200, Ok(0)), (202, Ok(0))][..last]);
+    nothing_is_there(&mut ring);
 }
 
 #[test]
@@ -79,7 +82,8 @@ fn a_tag_comes_as_a_completion_once_its_buffer_is_gone() {
         ring.registrar().unregister_buffers().unwrap();
     });
     let expected: [(UserData, _); 3] = [(1, Ok(1)), (100, Ok(0)), (102, Ok(0))];
-    assert_eq!(take_sorted(&mut ring, 3), expected);
+    let nr = if is_at_least(6, 13) { 3 } else { 1 };
+    assert_eq!(take_sorted(&mut ring, nr), expected[..nr]);
     nothing_is_there(&mut ring);
 }
 

@@ -163,7 +163,7 @@ impl Registrar<'_> {
     /// 5.13): when the place has been given to another buffer or to none, and no request uses the buffer any more, a
     /// completion says so. A place without address and length stays empty.
     ///
-    /// The end of a ring posts none.
+    /// The end of a ring posts none, and before 6.13 neither does the end of the whole table.
     ///
     /// # Errors
     ///

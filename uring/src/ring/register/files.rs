@@ -202,7 +202,7 @@ impl Registrar<'_> {
     /// when the place has been given to another file or to none, and no request uses the file any more, a completion
     /// says so.
     ///
-    /// The end of a ring posts none.
+    /// The end of a ring posts none, and before 6.13 neither does the end of the whole table.
     ///
     /// # Errors
     ///
