@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use tests::files::TempFile;
+use tests::kernel::is_at_least;
 use uring::op::poll::PollAdd;
 use uring::op::ring::Nop;
 use uring::op::rw::Read;
@@ -174,6 +175,11 @@ fn a_drain_inside_a_chain_holds_back_the_whole_chain() {
         nothing_is_there(&mut ring);
         writer.write_all(b"x").unwrap();
         let names: Vec<_> = take(&mut ring, 5).into_iter().map(|(name, _)| name).collect();
+        if position == 0 && names == [0, 1, 4, 2, 3] {
+            // 5.10 holds back the first of the chain, and starts what comes after the chain with that.
+            assert!(!is_at_least(6, 1), "what comes after a chain comes after its end");
+            continue;
+        }
         assert_eq!(names, [0, 1, 2, 3, 4], "drain at {position}");
     }
 }
