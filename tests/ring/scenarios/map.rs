@@ -40,6 +40,15 @@ const MAP: &[Row] = &[
         "ring/scenarios/setup.rs::a_ring_for_one_issuer_is_that_of_the_thread_that_first_submits",
         "ring/scenarios/setup.rs::a_ring_with_a_polling_thread_takes_requests_of_any_thread_though_it_has_one_issuer",
     ]),
+    ("resize-rings", &[
+        "ring/control/resize.rs::queues_grow_and_shrink_to_what_is_asked_for",
+        "ring/control/resize.rs::what_waits_in_the_queues_goes_along",
+        "ring/control/resize.rs::what_the_kernel_holds_back_comes_after_all",
+        "ring/control/resize.rs::requests_in_flight_go_on",
+        "ring/control/resize_refusals.rs::a_ring_without_deferred_work_keeps_its_size",
+        "ring/control/resize_refusals.rs::what_has_no_room_for_what_waits_is_refused",
+        "ring/control/resize_refusals.rs::a_ring_whose_new_queues_cannot_be_mapped_says_so_ever_after_and_ends",
+    ]),
     // The queues.
     ("nop", &[
         "ring/ops/ring.rs::nothing_succeeds_and_has_the_result_that_it_is_told",
@@ -273,8 +282,7 @@ const MAP: &[Row] = &[
 ];
 
 /// What waits for a word of this crate's for it.
-const LATER: [(&str, &str); 2] =
-    [("resize-rings", "rings of other sizes"), ("reg-wait", "waits in registered memory")];
+const LATER: [(&str, &str); 1] = [("reg-wait", "waits in registered memory")];
 
 /// The tests of liburing that matter most for a ring that does what this one does, by its chapters.
 const WANTED: &str = "
