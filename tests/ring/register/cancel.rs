@@ -104,8 +104,9 @@ fn a_request_that_runs_is_waited_for_only_so_long() {
     with_a_read_that_runs(|ring| {
         let what = SyncCancel::new(1).timeout(Duration::from_millis(1));
         match ring.registrar().cancel(&what) {
-            // Until a worker has taken it up, it can be cancelled.
+            // Until a worker has taken it up, it can be cancelled; and it may end meanwhile.
             Ok(0) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
             outcome => refused(outcome, libc::ETIME, "is running"),
         }
     });
@@ -114,7 +115,9 @@ fn a_request_that_runs_is_waited_for_only_so_long() {
 #[test]
 fn a_request_that_runs_is_waited_for_to_its_end() {
     with_a_read_that_runs(|ring| {
-        assert_eq!(cancel(ring, SyncCancel::new(1).timeout(LONG)), Ok(0));
+        // It may have ended before it is asked for.
+        let outcome = cancel(ring, SyncCancel::new(1).timeout(LONG));
+        assert!(matches!(outcome, Ok(0) | Err(libc::ENOENT)), "{outcome:?}");
         assert_eq!(take(ring, 1).len(), 1);
     });
 }

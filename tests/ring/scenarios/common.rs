@@ -95,3 +95,9 @@ impl Drop for Pages {
         assert_eq!(unsafe { libc::munmap(self.start().cast(), self.len) }, 0);
     }
 }
+
+/// Whether what a drain has held back starts from the first to the last. Older kernels start all of it once what is before
+/// the drain has completed, and do so in any order.
+pub(crate) fn drains_start_in_order() -> bool {
+    tests::kernel::is_at_least(6, 12)
+}

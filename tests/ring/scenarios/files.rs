@@ -60,6 +60,10 @@ fn there_and_back(ring: &mut Ring, file: &File, form: Form, flags: SqeFlags, reg
                 true => transfer(write, form, Fixed(0), &iovecs[nr], offset),
                 false => transfer(write, form, file, &iovecs[nr], offset),
             };
+            if ring.space() == 0 {
+                // A polling thread gives places back after what it took from them may have completed.
+                ring.wait_for_space().unwrap();
+            }
             push(ring, request.with_user_data(nr as u64).with_flags(flags));
         }
         let expected: Vec<_> = (0..BLOCKS as u64).map(|nr| (nr, Ok(BLOCK as u32))).collect();

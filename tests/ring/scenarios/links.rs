@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use tests::files::TempFile;
-use tests::kernel::is_at_least;
 use uring::op::poll::PollAdd;
 use uring::op::ring::Nop;
 use uring::op::rw::Read;
@@ -152,7 +151,11 @@ fn a_drained_request_comes_after_all_before_it_and_before_all_after_it() {
     assert_eq!(take(&mut ring, 1), [(1, Ok(0))]);
     nothing_is_there(&mut ring);
     writer.write_all(b"x").unwrap();
-    assert_eq!(take(&mut ring, 3), [(0, Ok(1)), (2, Ok(0)), (3, Ok(0))]);
+    let mut drained = take(&mut ring, 3);
+    if !drains_start_in_order() {
+        drained[1..].sort_unstable();
+    }
+    assert_eq!(drained, [(0, Ok(1)), (2, Ok(0)), (3, Ok(0))]);
     writer.write_all(b"y").unwrap();
     assert_eq!(take(&mut ring, 1), [(4, Ok(1))]);
     assert_eq!(bytes, [*b"x", *b"y"]);
@@ -175,9 +178,9 @@ fn a_drain_inside_a_chain_holds_back_the_whole_chain() {
         nothing_is_there(&mut ring);
         writer.write_all(b"x").unwrap();
         let names: Vec<_> = take(&mut ring, 5).into_iter().map(|(name, _)| name).collect();
-        if position == 0 && names == [0, 1, 4, 2, 3] {
-            // 5.10 holds back the first of the chain, and starts what comes after the chain with that.
-            assert!(!is_at_least(6, 1), "what comes after a chain comes after its end");
+        if !drains_start_in_order() {
+            let chain: Vec<_> = names.iter().filter(|&&name| name != 4).collect();
+            assert_eq!((chain, names[0]), (vec![&0, &1, &2, &3], 0), "drain at {position}");
             continue;
         }
         assert_eq!(names, [0, 1, 2, 3, 4], "drain at {position}");

@@ -157,7 +157,7 @@ impl BufRing {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if somebody else has done it, `EEXIST` in another thread than the one that the ring is bound to, `EBADF`
+    /// `ENOENT`, or on older kernels `EINVAL`, if somebody else has done it, `EEXIST` in another thread than the one that the ring is bound to, `EBADF`
     /// if the ring is gone. Nothing is left to be done, the memory is kept until the end of the ring.
     pub fn unregister(self) -> Result<()> {
         self.leave()
