@@ -10,7 +10,7 @@ use tests::{in_child, or_skip, require};
 use uring::op::net::RecvMultishot;
 use uring::op::rw::ReadSelect;
 use uring::ring::{BufRing, BufRingOptions};
-use uring::{Error, Ring};
+use uring::{Error, Ring, SqeFlags};
 
 use crate::common::taken;
 use crate::ops::common::{kernel_is_at_least, next, push, ring};
@@ -29,7 +29,9 @@ fn a_buffer_that_a_request_has_taken_outlives_its_group() {
     let file = File::open(disk.path()).unwrap();
     let mut ring = ring();
     let buffers = register(&ring);
-    push(&mut ring, unsafe { ReadSelect::new(&file, GROUP, 0, 0) });
+    // Up to 6.12 it would be tried in the submit, and wait there.
+    let read = unsafe { ReadSelect::new(&file, GROUP, 0, 0) };
+    push(&mut ring, read.flags(SqeFlags::ASYNC));
     ring.submit().unwrap();
     disk.wait_for_requests(1);
     drop(buffers);
