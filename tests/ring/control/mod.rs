@@ -5,6 +5,8 @@ mod clock;
 mod filter;
 mod message;
 mod napi;
+mod regions;
 mod resize;
 mod resize_refusals;
+mod waits;
 mod zcrx;

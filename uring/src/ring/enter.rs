@@ -1,5 +1,6 @@
 //! `io_uring_enter`: the one door through which requests go and completions are waited for.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
@@ -7,8 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use uring_sys::{
-    __kernel_timespec, IORING_ENTER_ABS_TIMER, IORING_ENTER_EXT_ARG, IORING_ENTER_GETEVENTS,
-    IORING_ENTER_REGISTERED_RING, IORING_FEAT_EXT_ARG, io_uring_enter, io_uring_getevents_arg,
+    __kernel_timespec, IORING_ENTER_ABS_TIMER, IORING_ENTER_EXT_ARG, IORING_ENTER_EXT_ARG_REG,
+    IORING_ENTER_GETEVENTS, IORING_ENTER_REGISTERED_RING, IORING_FEAT_EXT_ARG, io_uring_enter,
+    io_uring_getevents_arg, io_uring_reg_wait,
 };
 
 use super::core::Core;
@@ -81,6 +83,10 @@ impl Core {
         if self.features() & IORING_FEAT_EXT_ARG == 0 {
             return self.enter_then_poll(to_submit, min_complete, flags, limits);
         }
+        let clock = if limits.time.is_some() { IORING_ENTER_ABS_TIMER } else { 0 };
+        if let Some(offset) = limits.registered.take() {
+            return self.enter_registered(to_submit, min_complete, flags | clock, offset);
+        }
         let left = limits.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = limits.time.or(left).map(timespec);
         let arg = io_uring_getevents_arg {
@@ -89,7 +95,6 @@ impl Core {
             min_wait_usec: limits.minimum,
             ts: timeout.as_ref().map_or(0, |timeout| (&raw const *timeout).expose_provenance() as u64),
         };
-        let clock = if limits.time.is_some() { IORING_ENTER_ABS_TIMER } else { 0 };
         let (fd, kind) = self.door();
         // SAFETY: as in `enter`; `arg` and what it names outlive the call.
         result(unsafe {
@@ -100,6 +105,28 @@ impl Core {
                 flags | IORING_ENTER_EXT_ARG | clock | kind,
                 (&raw const arg).cast(),
                 size_of::<io_uring_getevents_arg>(),
+            )
+        })
+    }
+
+    /// As [`enter`](Self::enter), within the limits that lie at `offset` in the ring's region.
+    fn enter_registered(
+        &self,
+        to_submit: u32,
+        min_complete: u32,
+        flags: u32,
+        offset: usize,
+    ) -> io::Result<u32> {
+        let (fd, kind) = self.door();
+        // SAFETY: as in `enter`; the kernel checks the offset.
+        result(unsafe {
+            io_uring_enter(
+                fd,
+                to_submit,
+                min_complete,
+                flags | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG | kind,
+                ptr::without_provenance(offset),
+                size_of::<io_uring_reg_wait>(),
             )
         })
     }
@@ -133,10 +160,10 @@ impl Core {
 }
 
 /// Bytes of a signal set as the kernel has it: one bit for each of 64 signals. That of the C library is larger.
-const SIGSET_SIZE: u32 = 8;
+pub(super) const SIGSET_SIZE: u32 = 8;
 
 /// What ends a wait before its completions are there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Limits<'a> {
     pub(crate) deadline: Option<Instant>,
     /// A time of the ring's clock.
@@ -145,6 +172,8 @@ pub(crate) struct Limits<'a> {
     pub(crate) minimum: u32,
     pub(crate) minimum_over: Option<Instant>,
     pub(crate) sigmask: Option<&'a libc::sigset_t>,
+    /// Where the ring's region says the same, for the first enter; those after it have less time.
+    pub(crate) registered: Cell<Option<usize>>,
 }
 
 impl Limits<'_> {

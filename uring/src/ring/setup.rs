@@ -340,7 +340,7 @@ fn hint(error: &io::Error) -> String {
         Some(libc::ENOSYS) => {
             "the kernel is built without CONFIG_IO_URING, or a seccomp filter hides the call".into()
         }
-        Some(libc::ENOMEM) => "not enough memory: before Linux 5.12 rings count against RLIMIT_MEMLOCK (ulimit -l)".into(),
+        Some(libc::ENOMEM) => "not enough memory: before Linux 5.12, and since 6.14, rings count against RLIMIT_MEMLOCK (ulimit -l)".into(),
         Some(libc::EMFILE) => "RLIMIT_NOFILE (ulimit -n) is used up".into(),
         _ => String::new(),
     }

@@ -9,7 +9,7 @@ use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 use super::Ring;
 use super::reap::{Completions, Reap};
-use super::register::Registrar;
+use super::register::{RegisteredWait, Registrar};
 use super::submit::Submit;
 use super::teardown::teardown;
 use super::wait::{Wait, wait_apart};
@@ -165,7 +165,19 @@ impl<S: Submission, C: Completion> CompletionQueue<S, C> {
     ///
     /// As [`Ring::wait_with`].
     pub fn wait_with(&mut self, nr: usize, options: &Wait) -> Result<Completions<'_, C>> {
-        wait_apart(&mut self.reap, nr, options)
+        let limits = options.limits(self.reap.core.features())?;
+        wait_apart(&mut self.reap, nr, &limits)
+    }
+
+    /// As [`wait_with`](Self::wait_with), by what was [set](RegisteredWait::set) before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ring::wait_registered`].
+    pub fn wait_registered(&mut self, nr: usize, wait: &RegisteredWait) -> Result<Completions<'_, C>> {
+        self.reap.check()?;
+        let limits = wait.limits(&self.reap.core)?;
+        wait_apart(&mut self.reap, nr, &limits)
     }
 
     /// As [`Ring::completions`].

@@ -8,6 +8,7 @@ use uring_sys::{IORING_ENTER_GETEVENTS, IORING_FEAT_MIN_TIMEOUT};
 use super::Ring;
 use super::enter::Limits;
 use super::reap::{Completions, Reap};
+use super::register::RegisteredWait;
 use crate::entry::{Completion, Submission};
 use crate::error::{Error, Result};
 
@@ -69,7 +70,19 @@ impl Wait {
         Self { sigmask: Some(mask), ..self }
     }
 
-    fn limits(&self, features: u32) -> Result<Limits<'_>> {
+    pub(super) fn time(&self) -> Option<Timeout> {
+        self.timeout
+    }
+
+    pub(super) fn minimum_usec(&self) -> u32 {
+        u32::try_from(self.minimum.as_micros()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn mask(&self) -> Option<&libc::sigset_t> {
+        self.sigmask.as_ref()
+    }
+
+    pub(super) fn limits(&self, features: u32) -> Result<Limits<'_>> {
         let (deadline, time) = match self.timeout {
             // A deadline past what the clock can tell is none.
             Some(Timeout::After(timeout)) => (Instant::now().checked_add(timeout), None),
@@ -83,9 +96,9 @@ impl Wait {
                 "minimum waits and absolute times take Linux 6.12 or newer",
             ));
         }
-        let minimum = u32::try_from(self.minimum.as_micros()).unwrap_or(u32::MAX);
+        let minimum = self.minimum_usec();
         let minimum_over = if minimum == 0 { None } else { Instant::now().checked_add(self.minimum) };
-        Ok(Limits { deadline, time, minimum, minimum_over, sigmask: self.sigmask.as_ref() })
+        Ok(Limits { deadline, time, minimum, minimum_over, sigmask: self.mask(), ..Limits::default() })
     }
 }
 
@@ -119,6 +132,22 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     /// kernel's waits do not have.
     pub fn wait_with(&mut self, nr: usize, options: &Wait) -> Result<Completions<'_, C>> {
         let limits = options.limits(self.submit.core.features())?;
+        self.wait_until::<false>(u32::try_from(nr).unwrap_or(u32::MAX), &limits)
+    }
+
+    /// As [`wait_with`](Self::wait_with), by what was [set](RegisteredWait::set) before (`IORING_ENTER_EXT_ARG_REG`,
+    /// since 6.13).
+    ///
+    /// A timeout then costs half: a wait for a `Nop` takes 155 ns without one, 255 with one, and 200 with a registered
+    /// one, measured under 6.18.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait); `EINTR` for a signal that a [mask](Wait::sigmask) lets in; `EINVAL` for a wait that is
+    /// registered with another ring.
+    pub fn wait_registered(&mut self, nr: usize, wait: &RegisteredWait) -> Result<Completions<'_, C>> {
+        self.submit.check()?;
+        let limits = wait.limits(&self.submit.core)?;
         self.wait_until::<false>(u32::try_from(nr).unwrap_or(u32::MAX), &limits)
     }
 
@@ -198,7 +227,10 @@ impl<S: Submission, C: Completion> Ring<S, C> {
                 Ok(0) if enough => break,
                 Ok(consumed) => {
                     self.submit.consumed(consumed);
-                    if consumed == to_submit && limits.are_reached(self.reap.cq.ready(), &self.submit.core) {
+                    let ready = self.reap.cq.ready();
+                    if consumed == to_submit
+                        && (ready >= wanted || limits.are_reached(ready, &self.submit.core))
+                    {
                         break;
                     }
                 }
@@ -252,9 +284,8 @@ impl<S: Submission, C: Completion> Ring<S, C> {
 pub(super) fn wait_apart<'a, C: Completion>(
     reap: &'a mut Reap<C>,
     nr: usize,
-    options: &Wait,
+    limits: &Limits<'_>,
 ) -> Result<Completions<'a, C>> {
-    let limits = options.limits(reap.core.features())?;
     let wanted = u32::try_from(nr).unwrap_or(u32::MAX).min(reap.cq.entries());
     reap.check()?;
     loop {
@@ -268,7 +299,7 @@ pub(super) fn wait_apart<'a, C: Completion>(
             return Err(reap.lost_completions());
         }
         reap.enters += 1;
-        match reap.core.enter_within(0, wanted, reap.wait_flags, &limits) {
+        match reap.core.enter_within(0, wanted, reap.wait_flags, limits) {
             Ok(_) if limits.are_reached(reap.cq.ready(), &reap.core) => break,
             Ok(_) => {}
             Err(error) => match error.raw_os_error() {
