@@ -62,13 +62,19 @@ impl Crate {
             .collect()
     }
 
-    /// The operations that constructors make: each `Op::X`.
+    /// The operations that constructors make: each `Op::X`, and the one that `impl_x!(Type, X)` is asked for.
     fn made(&self) -> BTreeSet<&str> {
         let files = self.0.iter().filter(|(path, _)| path.starts_with(OPERATIONS));
         files
-            .flat_map(|(_, code)| code.windows(4))
-            .filter(|words| words[0] == "Op" && words[1] == ":" && words[2] == ":")
-            .map(|words| words[3].as_str())
+            .flat_map(|(_, code)| code.windows(6))
+            .filter_map(|words| {
+                let words: [&str; 6] = std::array::from_fn(|nr| words[nr].as_str());
+                match words {
+                    ["Op", ":", ":", op, ..] => Some(op),
+                    [name, "!", "(", _, ",", op] if name.starts_with("impl_") => Some(op),
+                    _ => None,
+                }
+            })
             .collect()
     }
 
@@ -168,7 +174,8 @@ fn the_search_tells_uses_from_tables() {
             file("codes.rs", "NOP = IORING_OP_NOP, READ = IORING_OP_READ, IORING_REGISTER_FILES"),
             file("features.rs", "IORING_SETUP_CLAMP, IORING_FEAT_NODROP"),
             file("probe.rs", "IORING_OP_WRITE; Op::WRITE"),
-            file("op/nop.rs", "Sqe::new(Op::NOP)"),
+            file("op/nop.rs", "fn new() { Sqe::new(Op::NOP) }"),
+            file("op/send.rs", "impl_send!(Send, SEND, 6);"),
             file("ring/setup.rs", "IORING_SETUP_SQPOLL"),
         ]
         .into(),
@@ -176,6 +183,7 @@ fn the_search_tells_uses_from_tables() {
     let names = [
         "IORING_OP_NOP",
         "IORING_OP_READ",
+        "IORING_OP_SEND",
         "IORING_OP_WRITE",
         "IORING_REGISTER_FILES",
         "IORING_SETUP_CLAMP",
@@ -184,5 +192,5 @@ fn the_search_tells_uses_from_tables() {
     ];
     let names = names.map(str::to_owned).into();
     let used: Vec<_> = files.used(&names).into_iter().collect();
-    assert_eq!(used, ["IORING_FEAT_NODROP", "IORING_OP_NOP", "IORING_SETUP_SQPOLL"]);
+    assert_eq!(used, ["IORING_FEAT_NODROP", "IORING_OP_NOP", "IORING_OP_SEND", "IORING_SETUP_SQPOLL"]);
 }

@@ -99,8 +99,8 @@ op! {
     /// Receives again and again, without copying, to an area that is registered with the queue of a network device
     /// (`IORING_REGISTER_ZCRX_IFQ`); since 6.15.
     ///
-    /// The result is the count of bytes, and the first word of [`Cqe32::extra`](crate::Cqe32::extra) says where in the
-    /// area they are: the ring has large completions. The last one is without [`MORE`](crate::CqeFlags::MORE). `EINVAL`
+    /// The result is the count of bytes, and [`ZcrxQueue::offset`](crate::ring::ZcrxQueue::offset) says where in the area
+    /// they are: the ring has large completions. The last one is without [`MORE`](crate::CqeFlags::MORE). `EINVAL`
     /// if no such queue is registered.
     RecvZc
 }

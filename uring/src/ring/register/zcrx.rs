@@ -8,10 +8,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use uring_sys::{
     IORING_MEM_REGION_TYPE_USER, IORING_REGISTER_ZCRX_CTRL, IORING_REGISTER_ZCRX_IFQ,
-    IORING_ZCRX_AREA_DMABUF, ZCRX_CTRL_ARM_EVENT, ZCRX_CTRL_EXPORT, ZCRX_CTRL_FLUSH_RQ,
-    ZCRX_EVENT_ALLOC_FAIL, ZCRX_EVENT_COPY, ZCRX_EVENT_DESC_FLAG_STATS, ZCRX_REG_IMPORT, ZCRX_REG_NODEV,
-    io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, zcrx_ctrl, zcrx_ctrl__bindgen_ty_1,
-    zcrx_ctrl_arm_event, zcrx_ctrl_export, zcrx_ctrl_flush_rq, zcrx_event_desc,
+    IORING_ZCRX_AREA_DMABUF, IORING_ZCRX_AREA_MASK, ZCRX_CTRL_ARM_EVENT, ZCRX_CTRL_EXPORT,
+    ZCRX_CTRL_FLUSH_RQ, ZCRX_EVENT_ALLOC_FAIL, ZCRX_EVENT_COPY, ZCRX_EVENT_DESC_FLAG_STATS, ZCRX_REG_IMPORT,
+    ZCRX_REG_NODEV, io_uring_region_desc, io_uring_zcrx_area_reg, io_uring_zcrx_ifq_reg, io_uring_zcrx_rqe,
+    zcrx_ctrl, zcrx_ctrl__bindgen_ty_1, zcrx_ctrl_arm_event, zcrx_ctrl_export, zcrx_ctrl_flush_rq,
+    zcrx_event_desc,
 };
 
 use super::Registrar;
@@ -95,7 +96,7 @@ pub struct Zcrx<'a> {
 pub struct ZcrxQueue {
     /// What [`RecvZc`](crate::op) and the calls of [`Registrar`] name it by.
     pub id: u32,
-    /// Bits to be added to each offset that goes back by the refill ring.
+    /// The area's name, in the upper bits of each offset that [goes back](Self::refill) by the refill ring.
     pub area_token: u64,
     /// Offset of the refill ring's head, which the kernel advances.
     pub head: u32,
@@ -103,6 +104,22 @@ pub struct ZcrxQueue {
     pub tail: u32,
     /// Offset of its entries, `struct io_uring_zcrx_rqe`.
     pub entries: u32,
+}
+
+impl ZcrxQueue {
+    /// Says where in the area the bytes are of a completion of [`RecvZc`](crate::op::net::RecvZc), by what that has
+    /// [extra](crate::Cqe32::extra) (`IORING_ZCRX_AREA_MASK`, since 6.15).
+    #[must_use]
+    pub const fn offset(extra: [u64; 2]) -> u64 {
+        extra[0] & !IORING_ZCRX_AREA_MASK
+    }
+
+    /// Makes the entry of the refill ring by which the `len` bytes at `offset` in the area go back to the kernel
+    /// (`IORING_ZCRX_AREA_MASK`, since 6.15).
+    #[must_use]
+    pub const fn refill(&self, offset: u64, len: u32) -> io_uring_zcrx_rqe {
+        io_uring_zcrx_rqe { off: offset & !IORING_ZCRX_AREA_MASK | self.area_token, len, __pad: 0 }
+    }
 }
 
 impl<'a> Zcrx<'a> {
@@ -279,6 +296,8 @@ fn refused(error: io::Error) -> Error {
 mod tests {
     use std::ptr;
 
+    use uring_sys::IORING_ZCRX_AREA_SHIFT;
+
     use super::*;
 
     #[test]
@@ -291,5 +310,15 @@ mod tests {
         let events = ZcrxEvents::new(9).alloc_fail().copy().stats(256).to_raw();
         assert_eq!((events.user_data, events.type_mask, events.flags, events.stats_offset), (9, 3, 1, 256));
         assert_eq!(ZcrxEvents::new(0).copy().types.trailing_zeros(), ZCRX_EVENT_COPY);
+    }
+
+    #[test]
+    fn what_was_received_goes_back_by_the_name_of_its_area() {
+        let queue =
+            ZcrxQueue { id: 0, area_token: 3 << IORING_ZCRX_AREA_SHIFT, head: 0, tail: 0, entries: 0 };
+        let offset = ZcrxQueue::offset([queue.area_token | 0x5000, 0]);
+        assert_eq!(offset, 0x5000);
+        let back = queue.refill(offset, 1500);
+        assert_eq!((back.off, back.len), (0x0003_0000_0000_5000, 1500));
     }
 }
