@@ -136,9 +136,10 @@ fn nothing_is_left_of_a_region() {
             (std::fs::read_dir("/proc/self/fd").unwrap().count(), mapped)
         };
         let round = |ring_first: bool| {
-            let (mut ring, mut waits) = waits(2000);
-            waits[1999].set(&Wait::new().timeout(SHORT));
-            assert_eq!(ring.wait_registered(1, &waits[1999]).unwrap().count(), 0);
+            // A page.
+            let (mut ring, mut waits) = waits(1);
+            waits[0].set(&Wait::new().timeout(Duration::from_millis(1)));
+            assert_eq!(ring.wait_registered(1, &waits[0]).unwrap().count(), 0);
             if ring_first {
                 drop(ring);
                 waits[0].set(&Wait::new().timeout(SHORT));
@@ -147,16 +148,19 @@ fn nothing_is_left_of_a_region() {
                 works(&mut ring);
             }
             // Refused ones, too.
-            assert!(crate::common::ring(4).registrar().register_waits(2000).is_err());
+            assert!(crate::common::ring(4).registrar().register_waits(1).is_err());
         };
         round(true);
         let before = state();
-        for nr in 0..20 {
+        const ROUNDS: usize = 200;
+        for nr in 0..ROUNDS {
             round(nr % 2 == 0);
         }
         let after = state();
         assert_eq!(after.0, before.0);
-        assert!(after.1 < before.1 + 2000 * 72, "{} bytes more are mapped", after.1 - before.1);
+        // An allocator may have taken some, and less than would be left of half of the regions.
+        let grown = after.1.saturating_sub(before.1);
+        assert!(grown < ROUNDS / 2 * 4096, "{grown} bytes more are mapped");
     });
 }
 
