@@ -1,5 +1,7 @@
 //! Processes.
 
+use std::os::fd::{AsFd, AsRawFd};
+
 use crate::codes::Op;
 use crate::entry::Sqe;
 use crate::op::address;
@@ -14,12 +16,36 @@ op! {
 }
 
 impl Waitid {
-    /// Waits for the children that `idtype`, `libc::P_*`, and `id` name, until one of them is as `options` say,
-    /// `libc::WEXITED` and its like.
+    /// Waits for any child until it is as `options` say, `libc::WEXITED` and its like.
     #[inline]
-    pub fn new(idtype: libc::idtype_t, id: libc::id_t, options: i32) -> Self {
-        let (fd, file_index) = (id.cast_signed(), options.cast_unsigned());
-        Self(Sqe { fd, len: idtype, file_index, ..Sqe::new(Op::WAITID) })
+    pub fn any(options: i32) -> Self {
+        Self::of(libc::P_ALL, 0, options)
+    }
+
+    /// As [`any`](Self::any), for the child with this number.
+    #[inline]
+    pub fn pid(pid: u32, options: i32) -> Self {
+        Self::of(libc::P_PID, pid.cast_signed(), options)
+    }
+
+    /// As [`any`](Self::any), for the children of a process group; 0 is that of the process.
+    #[inline]
+    pub fn group(pgid: u32, options: i32) -> Self {
+        Self::of(libc::P_PGID, pgid.cast_signed(), options)
+    }
+
+    /// As [`any`](Self::any), for the child that `pidfd_open(2)` has given a descriptor for.
+    ///
+    /// # Safety
+    ///
+    /// The [contract](crate::op#contract): `pidfd` stays open.
+    #[inline]
+    pub unsafe fn pidfd(pidfd: impl AsFd, options: i32) -> Self {
+        Self::of(libc::P_PIDFD, pidfd.as_fd().as_raw_fd(), options)
+    }
+
+    fn of(idtype: libc::idtype_t, id: i32, options: i32) -> Self {
+        Self(Sqe { fd: id, len: idtype, file_index: options.cast_unsigned(), ..Sqe::new(Op::WAITID) })
     }
 
     /// Has written who it was, and what became of it.
@@ -45,14 +71,20 @@ mod tests {
 
     #[test]
     fn waiting_is_what_liburing_makes_of_it() {
-        let mut expected = entry(IORING_OP_WAITID, 4711, 0, libc::P_PID, 0);
-        expected.__bindgen_anon_5.file_index = libc::WEXITED as u32;
-        same(Waitid::new(libc::P_PID, 4711, libc::WEXITED), &expected);
+        let expected = |idtype, id| {
+            let mut expected = entry(IORING_OP_WAITID, id, 0, idtype, 0);
+            expected.__bindgen_anon_5.file_index = libc::WEXITED as u32;
+            expected
+        };
+        same(Waitid::any(libc::WEXITED), &expected(libc::P_ALL, 0));
+        same(Waitid::group(0, libc::WEXITED), &expected(libc::P_PGID, 0));
+        // SAFETY: nothing is pushed.
+        same(unsafe { Waitid::pidfd(std::io::stderr(), libc::WEXITED) }, &expected(libc::P_PIDFD, 2));
+        let mut expected = expected(libc::P_PID, 4711);
+        same(Waitid::pid(4711, libc::WEXITED), &expected);
         expected.__bindgen_anon_1.addr2 = 0x1000;
         // SAFETY: nothing is pushed.
-        let wait = unsafe {
-            Waitid::new(libc::P_PID, 4711, libc::WEXITED).info(ptr::without_provenance_mut(0x1000))
-        };
+        let wait = unsafe { Waitid::pid(4711, libc::WEXITED).info(ptr::without_provenance_mut(0x1000)) };
         same(wait, &expected);
     }
 }
