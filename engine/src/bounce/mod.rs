@@ -4,15 +4,17 @@
 //! of the file is cut into windows that are aligned, and each window is read to memory of our own, or written from it; one that
 //! is to be written and does not begin and end with what is written is read before.
 
+mod transfer;
+
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
-use libc::iovec;
 use uring::RwFlags;
 
+use self::transfer::Transfer;
 use crate::backend::{Backend, add_request};
 use crate::buffer::{AlignedBuf, IoBufMut};
 use crate::direct::{DirectIo, is_direct};
@@ -110,53 +112,6 @@ impl Bounces {
     /// Leaks the windows, which the kernel may still use.
     pub(crate) fn leak(&mut self) {
         mem::forget(mem::take(&mut self.active));
-    }
-}
-
-/// What a transfer is about.
-struct Transfer {
-    read: bool,
-    offset: u64,
-    len: usize,
-    flags: RwFlags,
-    parts: Vec<iovec>,
-}
-
-impl Transfer {
-    fn of(request: &Request<'_>) -> Option<Self> {
-        let one = |base: *mut u8, len| vec![iovec { iov_base: base.cast(), iov_len: len }];
-        let (read, offset, flags, parts) = match request.action {
-            Action::Read { ptr, len, offset, flags, .. } => (true, offset, flags, one(ptr, len)),
-            Action::Write { ptr, len, offset, flags, .. } => (false, offset, flags, one(ptr.cast_mut(), len)),
-            Action::ReadVectored { iovecs, offset, flags } => (true, offset, flags, iovecs.iter().collect()),
-            Action::WriteVectored { iovecs, offset, flags } => {
-                (false, offset, flags, iovecs.iter().collect())
-            }
-            _ => return None,
-        };
-        let len = parts.iter().map(|part| part.iov_len).sum();
-        Some(Self { read, offset, len, flags, parts })
-    }
-
-    /// Whether the file takes it as it is.
-    fn suits(&self, direct: &DirectIo) -> bool {
-        let mut offset = self.offset;
-        self.parts.iter().all(|part| {
-            let at = offset;
-            offset += part.iov_len as u64;
-            direct.suits(part.iov_base.cast_const().cast(), part.iov_len, at, self.read)
-        })
-    }
-
-    /// The parts of memory that hold the bytes from `from` on.
-    fn memory_from(&self, from: usize) -> impl Iterator<Item = (*mut u8, usize)> + '_ {
-        let mut skip = from;
-        self.parts.iter().filter_map(move |part| {
-            let skipped = skip.min(part.iov_len);
-            skip -= skipped;
-            let left = part.iov_len - skipped;
-            (left > 0).then(|| (part.iov_base.cast::<u8>().wrapping_add(skipped), left))
-        })
     }
 }
 

@@ -1,24 +1,24 @@
 //! Plain slices as buffers, for as long as a closure runs.
 
+mod entry;
+mod operations;
+
 use std::cell::RefCell;
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use libc::{c_int, c_short, iovec};
-use uring::RwFlags;
-
+use self::entry::{Entry, Raw};
 use crate::backend::{AnyBackend, Backend, add_request};
 use crate::engine::{Engine, Id};
 use crate::error::Error;
 use crate::operation::Operation;
-use crate::request::{Action, FileRef, IoVecs, Request};
 use crate::slots::Progress;
 use crate::verdict::{Verdict, cancelled, judge};
 
@@ -31,84 +31,6 @@ pub(crate) struct ScopedTable {
     entries: Vec<Entry>,
     in_flight: usize,
     generation: u32,
-}
-
-#[derive(Debug)]
-struct Entry {
-    action: Raw,
-    fd: RawFd,
-    generation: u32,
-    progress: Progress,
-    /// Empty while the kernel has it.
-    result: Option<io::Result<usize>>,
-    /// The result has been asked for.
-    taken: bool,
-}
-
-/// What is asked for, without lifetimes: that of the scope is kept by the scope itself.
-#[derive(Debug)]
-enum Raw {
-    Transfer { read: bool, buffer: iovec, offset: u64, flags: RwFlags },
-    Vectored { read: bool, buffers: Vec<iovec>, offset: u64, flags: RwFlags },
-    Sync { data_only: bool },
-    Allocate { mode: c_int, offset: u64, len: u64 },
-    Discard { offset: u64, len: u64 },
-    WriteZeroes { offset: u64, len: u64, unmap: bool },
-    Poll { events: c_short },
-}
-
-// SAFETY: between scopes, when an engine can be moved, the addresses are of the past and not followed.
-unsafe impl Send for Raw {}
-// SAFETY: as above; nothing is followed through a shared reference.
-unsafe impl Sync for Raw {}
-
-impl Entry {
-    fn request(&self) -> Request<'_> {
-        let action = match self.action {
-            Raw::Transfer { read: true, buffer, offset, flags } => Action::Read {
-                ptr: buffer.iov_base.cast(),
-                len: buffer.iov_len,
-                offset,
-                flags,
-                registration: None,
-            },
-            Raw::Transfer { read: false, buffer, offset, flags } => Action::Write {
-                ptr: buffer.iov_base.cast_const().cast(),
-                len: buffer.iov_len,
-                offset,
-                flags,
-                registration: None,
-            },
-            Raw::Vectored { read, ref buffers, offset, flags } => {
-                let iovecs = IoVecs::new(buffers);
-                if read {
-                    Action::ReadVectored { iovecs, offset, flags }
-                } else {
-                    Action::WriteVectored { iovecs, offset, flags }
-                }
-            }
-            Raw::Sync { data_only } => Action::Sync { data_only },
-            Raw::Allocate { mode, offset, len } => Action::Allocate { mode, offset, len },
-            Raw::Discard { offset, len } => Action::Discard { offset, len },
-            Raw::WriteZeroes { offset, len, unmap } => Action::WriteZeroes { offset, len, unmap },
-            Raw::Poll { events } => Action::Poll { events },
-        };
-        // SAFETY: the file is borrowed for as long as the scope lasts, and a request is made only within.
-        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        Request { file: FileRef { fd, registration: None }, action }
-    }
-
-    /// The result, as of an operation that was to be whole.
-    fn whole(self) -> io::Result<()> {
-        let len = self.request().transfer_len();
-        match (self.result, len) {
-            // Only in a forked child a scope ends with something in flight.
-            (None, _) => Err(Error::Forked.into()),
-            (Some(Err(error)), _) => Err(error),
-            (Some(Ok(count)), Some(len)) if count < len => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Operations on plain borrowed memory; made by [`Engine::scope`].
@@ -319,139 +241,6 @@ impl<'env, T: Operation, B: Backend> Scope<'_, 'env, T, B> {
         engine.scoped.entries.push(entry);
         engine.scoped.in_flight += 1;
         Ok(Ticket(id.0))
-    }
-
-    /// Reads at an offset until the buffer is full or the file ends: `pread(2)`.
-    ///
-    /// # Errors
-    ///
-    /// What the back end says; the operation has not begun then.
-    pub fn read_at(&self, file: &'env impl AsFd, buffer: &'env mut [u8], offset: u64) -> io::Result<Ticket> {
-        let buffer = iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        self.add(file.as_fd(), Raw::Transfer { read: true, buffer, offset, flags: RwFlags::default() })
-    }
-
-    /// Writes all of the buffer at an offset: `pwrite(2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn write_at(&self, file: &'env impl AsFd, buffer: &'env [u8], offset: u64) -> io::Result<Ticket> {
-        self.write_at_with(file, buffer, offset, RwFlags::default())
-    }
-
-    /// As [`write_at`](Self::write_at), with `RWF_*` flags: `pwritev2(2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn write_at_with(
-        &self,
-        file: &'env impl AsFd,
-        buffer: &'env [u8],
-        offset: u64,
-        flags: RwFlags,
-    ) -> io::Result<Ticket> {
-        let buffer = iovec { iov_base: buffer.as_ptr().cast_mut().cast(), iov_len: buffer.len() };
-        self.add(file.as_fd(), Raw::Transfer { read: false, buffer, offset, flags })
-    }
-
-    /// Reads at an offset into several buffers, one after the other, until they are full or the file ends: `preadv(2)`; at most 1024 of
-    /// them.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn read_vectored_at<'b: 'env>(
-        &self,
-        file: &'env impl AsFd,
-        buffers: &'env mut [IoSliceMut<'b>],
-        offset: u64,
-    ) -> io::Result<Ticket> {
-        let buffers = buffers
-            .iter_mut()
-            .map(|buffer| iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
-        let buffers = buffers.collect();
-        self.add(file.as_fd(), Raw::Vectored { read: true, buffers, offset, flags: RwFlags::default() })
-    }
-
-    /// Writes all of several buffers at an offset, one after the other: `pwritev(2)`; at most 1024 of them.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn write_vectored_at(
-        &self,
-        file: &'env impl AsFd,
-        buffers: &'env [IoSlice<'env>],
-        offset: u64,
-    ) -> io::Result<Ticket> {
-        let buffers = buffers
-            .iter()
-            .map(|buffer| iovec { iov_base: buffer.as_ptr().cast_mut().cast(), iov_len: buffer.len() })
-            .collect();
-        self.add(file.as_fd(), Raw::Vectored { read: false, buffers, offset, flags: RwFlags::default() })
-    }
-
-    /// Makes what was written durable: `fsync(2)`. It covers writes that were [waited for](Self::wait).
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn fsync(&self, file: &'env impl AsFd) -> io::Result<Ticket> {
-        self.add(file.as_fd(), Raw::Sync { data_only: false })
-    }
-
-    /// As [`fsync`](Self::fsync), with only the metadata that reading the data back takes: `fdatasync(2)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn fdatasync(&self, file: &'env impl AsFd) -> io::Result<Ticket> {
-        self.add(file.as_fd(), Raw::Sync { data_only: true })
-    }
-
-    /// Allocates space, punches holes, …: `fallocate(2)`; see [`Allocate`](crate::operation::Allocate).
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn allocate(&self, file: &'env impl AsFd, mode: c_int, offset: u64, len: u64) -> io::Result<Ticket> {
-        self.add(file.as_fd(), Raw::Allocate { mode, offset, len })
-    }
-
-    /// Gives up a range; see [`Discard`](crate::operation::Discard).
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn discard(&self, file: &'env impl AsFd, offset: u64, len: u64) -> io::Result<Ticket> {
-        self.add(file.as_fd(), Raw::Discard { offset, len })
-    }
-
-    /// Zeroes a range; see [`WriteZeroes`](crate::operation::WriteZeroes).
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn write_zeroes(
-        &self,
-        file: &'env impl AsFd,
-        offset: u64,
-        len: u64,
-        unmap: bool,
-    ) -> io::Result<Ticket> {
-        self.add(file.as_fd(), Raw::WriteZeroes { offset, len, unmap })
-    }
-
-    /// Waits once until something can be done with a file: `poll(2)`. [Cancel](Self::cancel) it, or wait for it: the scope does not end before
-    /// it has.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_at`](Self::read_at).
-    pub fn poll(&self, file: &'env impl AsFd, events: c_short) -> io::Result<Ticket> {
-        self.add(file.as_fd(), Raw::Poll { events })
     }
 
     /// Waits for one operation, and returns its result: bytes, the mask of a poll, or 0.
