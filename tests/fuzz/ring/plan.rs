@@ -79,6 +79,17 @@ pub(crate) enum Step {
         nr: u8,
         millis: u8,
     },
+    /// Registers what later steps wait by.
+    Waits,
+    WaitRegistered {
+        which: u8,
+        nr: u8,
+        millis: Option<u8>,
+    },
+    Resize {
+        entries: u8,
+        cq_entries: Option<u8>,
+    },
     /// Some of what an iterator has, which is dropped then.
     Look {
         take: u8,

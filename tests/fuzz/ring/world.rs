@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use uring::op::timeout::Timespec;
-use uring::ring::{BufRing, BufRingOptions, FilePlace, SyncCancel, Wait};
+use uring::ring::{BufRing, BufRingOptions, FilePlace, RegisteredWait, SyncCancel, Wait};
 use uring::{Completion, Cqe, Ring, Sqe, Submission, UserData};
 
 use crate::plan::{self, Plan, Step};
@@ -59,6 +59,7 @@ pub(crate) struct World {
     /// How many groups there were; the last one has this number.
     pub(crate) groups: u16,
     pub(crate) scratch: File,
+    waits: Vec<RegisteredWait>,
 }
 
 /// The file with the pattern.
@@ -90,6 +91,7 @@ impl World {
             provided: None,
             groups: 0,
             scratch: tempfile::tempfile().expect("a temporary file"),
+            waits: Vec::new(),
         }
     }
 
@@ -183,8 +185,8 @@ fn may_fail<T>(result: uring::Result<T>) -> Option<T> {
         Ok(value) => Some(value),
         Err(error) => {
             let errno = io::Error::from(error).raw_os_error();
-            // Disabled; completions are to be taken first; two of something, or none; nothing there.
-            const KNOWN: [i32; 8] = [
+            // Disabled; completions are to be taken first; two of something, or none; nothing there; no room.
+            const KNOWN: [i32; 9] = [
                 libc::EBADFD,
                 libc::EBUSY,
                 libc::EAGAIN,
@@ -193,6 +195,7 @@ fn may_fail<T>(result: uring::Result<T>) -> Option<T> {
                 libc::ENOENT,
                 libc::EEXIST,
                 libc::EALREADY,
+                libc::EOVERFLOW,
             ];
             assert!(errno.is_some_and(|errno| KNOWN.contains(&errno)), "{errno:?}");
             None
@@ -219,6 +222,31 @@ fn take<S: Submission + From<Sqe>, C: Completion>(ring: &mut Ring<S, C>, world: 
                 completions.for_each(|cqe| world.judge(cqe.first()));
             }
         }
+        Step::Waits => {
+            if let Some(waits) = may_fail(ring.registrar().register_waits(2)) {
+                world.waits = waits;
+            }
+        }
+        Step::WaitRegistered { which, nr, millis } => {
+            let Some(mut wait) = world.waits.pop() else { return };
+            // It may have no limit, and waits for what is there then.
+            let nr = millis.map_or(0, |millis| {
+                wait.set(&Wait::new().timeout(Duration::from_millis((millis % 3).into())));
+                nr
+            });
+            if let Some(completions) = may_fail(ring.wait_registered(nr.into(), &wait)) {
+                completions.for_each(|cqe| world.judge(cqe.first()));
+            }
+            let place = usize::from(which) % (world.waits.len() + 1);
+            world.waits.insert(place, wait);
+        }
+        // Kernels before 7.0 may crash if a request completes meanwhile.
+        Step::Resize { entries, cq_entries } if world.pending.len() == ring.queued() => {
+            let entries = 1 + usize::from(entries % 64);
+            let cq_entries = cq_entries.map(|more| entries + usize::from(more % 64));
+            may_fail(ring.resize(entries, cq_entries));
+        }
+        Step::Resize { .. } => {}
         Step::Look { take } => {
             if let Some(completions) = may_fail(ring.completions()) {
                 completions.take(take.into()).for_each(|cqe| world.judge(cqe.first()));
