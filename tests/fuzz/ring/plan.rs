@@ -46,13 +46,13 @@ impl Setup {
         let entries = 1 + usize::from(self.entries % 32);
         let mut builder = Ring::builder(entries);
         if let Some(more) = self.cq_entries {
-            builder = builder.cq_entries(entries + usize::from(more % 32));
+            builder = builder.cq_entries(entries.next_power_of_two() + usize::from(more % 32));
         }
         builder = match self.kind {
             Kind::Usual => builder,
             Kind::Coop => builder.coop_taskrun(),
             Kind::SingleIssuer => builder.single_issuer(),
-            Kind::Defer => builder.defer_taskrun(),
+            Kind::Defer => builder.single_issuer().defer_taskrun(),
             Kind::Rewind => builder.rewind(),
             Kind::Polled => builder.sqpoll(std::time::Duration::from_millis(1)),
         };

@@ -243,7 +243,7 @@ fn take<S: Submission + From<Sqe>, C: Completion>(ring: &mut Ring<S, C>, world: 
         // Kernels before 7.0 may crash if a request completes meanwhile.
         Step::Resize { entries, cq_entries } if world.pending.len() == ring.queued() => {
             let entries = 1 + usize::from(entries % 64);
-            let cq_entries = cq_entries.map(|more| entries + usize::from(more % 64));
+            let cq_entries = cq_entries.map(|more| entries.next_power_of_two() + usize::from(more % 64));
             may_fail(ring.resize(entries, cq_entries));
         }
         Step::Resize { .. } => {}
