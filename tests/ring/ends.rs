@@ -1,14 +1,14 @@
 //! The end of a ring: the kernel has no memory of the caller's afterwards.
 
 use std::io::{Read as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tests::late::Disk;
 use tests::{files::AlignedBuf, in_child, or_skip, require};
 use uring::op::poll::{PollAdd, PollUpdate};
 use uring::op::ring::Nop;
 use uring::op::rw::Read;
-use uring::{Features, Ring, SqeFlags};
+use uring::{Features, Ring, SetupFlags, SqeFlags};
 
 use crate::common::{LONG, nops, pipe, read, ring, take};
 
@@ -70,6 +70,32 @@ fn a_drop_cancels_what_waits() {
     let mut left = [0];
     reader.read_exact(&mut left).unwrap();
     assert_eq!((bytes, &left), ([[0]; 6], b"x"));
+}
+
+/// A request to cancel waits behind what drains, and the kernel's other way does not reach workers of a polling thread.
+#[test]
+fn a_drop_ends_what_a_worker_waits_for_though_what_comes_behind_drains() {
+    for builder in [Ring::builder(8), Ring::builder(8).sqpoll(Duration::from_millis(10))] {
+        let mut ring: Ring = or_skip!(builder.build());
+        if ring.setup_flags().contains(SetupFlags::SQPOLL) {
+            require!(ring.features().contains(Features::SQPOLL_NONFIXED), "Linux 5.11");
+        }
+        let (reader, _writer) = pipe();
+        let mut bytes = [0; 8];
+        let place = bytes.as_mut_ptr();
+        let begin = Instant::now();
+        for _ in 0..2 {
+            // A chain that nothing comes behind goes to a worker, which waits for its read.
+            ring.push(unsafe { Read::new(&reader, place, 8, 0) }.flags(SqeFlags::IO_HARDLINK)).unwrap();
+        }
+        ring.submit().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        ring.push(Nop::new().flags(SqeFlags::IO_DRAIN)).unwrap();
+        ring.submit().unwrap();
+        assert_eq!(ring.completions().unwrap().count(), 0);
+        ring.close().unwrap();
+        assert!(begin.elapsed() < LONG, "{:?}", begin.elapsed());
+    }
 }
 
 #[test]

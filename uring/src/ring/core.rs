@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uring_sys::{
     IORING_FEAT_CQE_SKIP, IORING_FEAT_LINKED_FILE, IORING_FEAT_NO_IOWAIT, IORING_FEAT_REG_REG_RING,
-    IORING_SETUP_R_DISABLED, IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SUBMIT_ALL, io_cqring_offsets,
-    io_sqring_offsets, io_uring_params,
+    IORING_SETUP_R_DISABLED, IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_SQPOLL, IORING_SETUP_SUBMIT_ALL,
+    io_cqring_offsets, io_sqring_offsets, io_uring_params,
 };
 
 use super::cq::Cq;
@@ -194,6 +194,11 @@ impl Core {
         }
         features & IORING_FEAT_LINKED_FILE != 0
             && self.probe_ops().is_ok_and(|probe| probe.supports(Op::SOCKET))
+    }
+
+    /// Whether requests are taken by a thread of the kernel's.
+    pub(super) fn is_polled(&self) -> bool {
+        self.setup_flags() & IORING_SETUP_SQPOLL != 0
     }
 
     /// Whether the kernel, before 6.16, does not count the notifications of sends without copies, and the ring may have

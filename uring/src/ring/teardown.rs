@@ -20,6 +20,9 @@ use crate::entry::{Completion, Sqe, SqeFlags, Submission};
 /// hands inside the kernel is missed the first time.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// After how many such times the kernel is to end by itself what no call cancels that does not wait for it.
+const ROUNDS: u32 = 10;
+
 /// Cancels what can be cancelled and waits for the rest; what cannot be had is said and leaked.
 pub(crate) fn teardown<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) {
     let Err(error) = try_teardown(submit, reap) else { return };
@@ -104,11 +107,12 @@ fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C
             },
         }
     }
-    // A ring with requests that post nothing takes no such marker.
+    // A ring with requests that post nothing takes no such marker, and one that waits may wait for ever.
     submit.core.await_release()
 }
 
-/// Submits a request that starts when all others have ended, and waits for its completion.
+/// Submits a request that starts when all others have ended, and waits for its completion; `ETIMEDOUT` if that may never
+/// come.
 fn await_marker<S: Submission, C: Completion>(
     submit: &mut Submit<S>,
     reap: &mut Reap<C>,
@@ -122,6 +126,7 @@ fn await_marker<S: Submission, C: Completion>(
     while submit.push_own(Sqe { flags, user_data, addr, ..Sqe::new(op) }).is_err() {
         enter(submit, Instant::now() + PATIENCE)?;
     }
+    let mut rounds = 0;
     loop {
         let retry_at = Instant::now() + PATIENCE;
         while Instant::now() < retry_at {
@@ -133,8 +138,13 @@ fn await_marker<S: Submission, C: Completion>(
                 return Ok(Err(io::Error::from_raw_os_error(libc::EBADR)));
             }
         }
-        // What comes behind the marker waits for it, so this goes another way, where there is one.
-        let _ = submit.core.cancel_all();
+        // What comes behind the marker waits for it, so this goes another way, where there is one: not before 6.0, and
+        // not to the workers of a polling thread.
+        let reaches_all = submit.core.cancel_all().is_ok() && !submit.core.is_polled();
+        rounds += 1;
+        if rounds == ROUNDS && !reaches_all {
+            return Ok(Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)));
+        }
     }
 }
 

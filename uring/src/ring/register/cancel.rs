@@ -127,6 +127,9 @@ impl Registrar<'_> {
     /// been taken. Returned is how many were cancelled with [`all`](SyncCancel::all) or [`any`](SyncCancel::any), 0
     /// included, and 0 for the one without.
     ///
+    /// In a ring with a [polling thread](crate::ring::Builder::sqpoll) it does not reach what a worker runs, which an
+    /// `AsyncCancel` does.
+    ///
     /// # Errors
     ///
     /// `ENOENT` if nothing matches or nothing that does can be cancelled, `ETIME` if what is running has not ended
