@@ -8,7 +8,7 @@ use tests::{files::AlignedBuf, in_child, or_skip, require};
 use uring::op::poll::{PollAdd, PollUpdate};
 use uring::op::ring::Nop;
 use uring::op::rw::Read;
-use uring::{Features, Ring, SetupFlags, SqeFlags};
+use uring::{Features, Op, RegisterOp, Restrictions, Ring, SetupFlags, SqeFlags};
 
 use crate::common::{LONG, nops, pipe, read, ring, take};
 
@@ -137,6 +137,31 @@ fn a_drop_cancels_what_goes_on_by_a_name_of_its_own_or_by_another() {
         }
         ring.close().unwrap();
     }
+}
+
+#[test]
+fn a_drop_cancels_what_a_drained_request_waits_for() {
+    let (reader, _writer) = pipe();
+    let mut byte = [0];
+    let mut ring = ring(4);
+    read(&mut ring, &mut byte, &reader, 1);
+    ring.push(Nop::new().flags(SqeFlags::IO_DRAIN)).unwrap();
+    ring.submit().unwrap();
+    ring.close().unwrap();
+}
+
+#[test]
+fn a_drop_cancels_what_a_drained_request_waits_for_by_closing_the_ring_if_nothing_else_does() {
+    let (reader, _writer) = pipe();
+    let mut byte = [0];
+    let ops = [Op::READ, Op::NOP, Op::ASYNC_CANCEL].into_iter();
+    let allowed = ops.fold(Restrictions::new(), Restrictions::allow_op).allow_flags(SqeFlags::IO_DRAIN);
+    let allowed = allowed.allow_register(RegisterOp::REGISTER_FILES);
+    let mut ring: Ring = Ring::builder(4).restrictions(allowed).build().unwrap();
+    read(&mut ring, &mut byte, &reader, 1);
+    ring.push(Nop::new().flags(SqeFlags::IO_DRAIN)).unwrap();
+    ring.submit().unwrap();
+    ring.close().unwrap();
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::core::Core;
 use super::enter::poll;
 
 /// How long: whoever has a copy of the descriptor keeps the ring alive.
-const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(30) };
+pub(super) const PATIENCE: Duration =
+    if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(30) };
 
 impl Core {
     /// Has the drop of the ring wait until the kernel has freed it.

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use uring_sys::{IORING_ASYNC_CANCEL_ALL, IORING_ASYNC_CANCEL_ANY};
 
+use super::core::Core;
 use super::reap::Reap;
+use super::release;
 use super::submit::Submit;
 use crate::codes::Op;
 use crate::entry::{Completion, Sqe, SqeFlags, Submission};
@@ -20,7 +22,7 @@ use crate::entry::{Completion, Sqe, SqeFlags, Submission};
 /// hands inside the kernel is missed the first time.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// After how many such times the kernel is to end by itself what no call cancels that does not wait for it.
+/// After how many such times the kernel is to end what no call reaches, which it does once the ring is closed.
 const ROUNDS: u32 = 10;
 
 /// Cancels what can be cancelled and waits for the rest; what cannot be had is said and leaked.
@@ -107,12 +109,12 @@ fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C
             },
         }
     }
-    // A ring with requests that post nothing takes no such marker, and one that waits may wait for ever.
+    // A ring with requests that post nothing takes no such marker.
     submit.core.await_release()
 }
 
-/// Submits a request that starts when all others have ended, and waits for its completion; `ETIMEDOUT` if that may never
-/// come.
+/// Submits a request that starts when all others have ended, and waits for its completion, or leaves it to the kernel to
+/// end them.
 fn await_marker<S: Submission, C: Completion>(
     submit: &mut Submit<S>,
     reap: &mut Reap<C>,
@@ -126,6 +128,7 @@ fn await_marker<S: Submission, C: Completion>(
     while submit.push_own(Sqe { flags, user_data, addr, ..Sqe::new(op) }).is_err() {
         enter(submit, Instant::now() + PATIENCE)?;
     }
+    let give_up_at = Instant::now() + release::PATIENCE;
     let mut rounds = 0;
     loop {
         let retry_at = Instant::now() + PATIENCE;
@@ -138,14 +141,28 @@ fn await_marker<S: Submission, C: Completion>(
                 return Ok(Err(io::Error::from_raw_os_error(libc::EBADR)));
             }
         }
-        // What comes behind the marker waits for it, so this goes another way, where there is one: not before 6.0, and
-        // not to the workers of a polling thread.
-        let reaches_all = submit.core.cancel_all().is_ok() && !submit.core.is_polled();
+        // What comes behind the marker, or behind a drained request of the caller's, waits for it, so this goes another way.
+        if cancels_all(&submit.core) {
+            continue;
+        }
         rounds += 1;
-        if rounds == ROUNDS && !reaches_all {
-            return Ok(Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)));
+        if rounds >= ROUNDS && submit.core.await_release().is_ok() {
+            return Ok(Ok(0));
+        }
+        if Instant::now() >= give_up_at {
+            return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
         }
     }
+}
+
+/// Cancels what can be cancelled, not by a request, and tells whether that reaches all.
+fn cancels_all(core: &Core) -> bool {
+    let is_refused = |error: io::Error| {
+        // There is no such call before 6.0, or it is forbidden.
+        matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EPERM | libc::EACCES | libc::ENOSYS))
+    };
+    // It does not see the workers of a polling thread.
+    !core.cancel_all().is_err_and(is_refused) && !core.is_polled()
 }
 
 /// Submits what was pushed and waits for a completion; that there is none is no failure.
