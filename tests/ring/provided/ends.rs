@@ -59,6 +59,43 @@ fn a_ring_ends_before_its_buffers_and_while_requests_select_from_them() {
 }
 
 #[test]
+fn a_ring_ends_whoever_has_buffers_of_it_in_its_own_memory() {
+    require!(kernel_is_at_least(6, 8), "Linux 6.8");
+    for goes_first in [true, false] {
+        let mut ring = ring();
+        let options = BufRingOptions::new(4, 16).kernel_memory();
+        let buffers = ring.registrar().register_buf_ring(GROUP, &options).unwrap();
+        // The end of such a ring is known by the kernel's release of it only.
+        push(&mut ring, uring::op::ring::Nop::new().flags(SqeFlags::CQE_SKIP_SUCCESS));
+        ring.submit().unwrap();
+        if goes_first {
+            drop(buffers);
+            ring.close().unwrap();
+        } else {
+            ring.close().unwrap();
+            assert_eq!(buffers.given(), 4);
+        }
+    }
+}
+
+#[test]
+fn buffers_go_back_to_a_ring_that_has_ended() {
+    require!(kernel_is_at_least(6, 8), "Linux 6.8");
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mut ring = ring();
+    let options = BufRingOptions::new(4, 16).kernel_memory();
+    let buffers = ring.registrar().register_buf_ring(GROUP, &options).unwrap();
+    push(&mut ring, unsafe { RecvMultishot::new(&near, GROUP, 0) });
+    far.write_all(b"hello").unwrap();
+    let cqe = ring.wait(1).unwrap().next().unwrap();
+    let held = unsafe { buffers.take(&cqe) }.unwrap();
+    drop(ring);
+    assert_eq!(held[..], *b"hello");
+    drop(held);
+    assert_eq!(buffers.given(), 4);
+}
+
+#[test]
 fn a_receive_that_goes_on_ends_with_its_group() {
     let (near, mut far) = UnixStream::pair().unwrap();
     let mut ring = ring();

@@ -286,6 +286,8 @@ impl Drop for Core {
         let is_forked = self.gate.owner().is_wiped();
         if !is_forked {
             self.provided.close();
+            // A mapping of the descriptor keeps the ring.
+            self.provided.detach();
             if let Some(Some(registration)) = self.registration.take() {
                 // Before 6.3 the entry itself does not serve to take it back, but the descriptor does.
                 registration.release(self.descriptor());

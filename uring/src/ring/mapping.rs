@@ -89,6 +89,19 @@ impl Mapping {
         Self::own(len, None).unwrap()
     }
 
+    /// Puts memory of the process in its place, all zero, at once for all threads. If there is none, all stays as it is.
+    pub(crate) fn detach(&self) {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        // SAFETY: the range is this mapping's, which nobody else unmaps, and is reached through pointers only, which
+        // stay valid.
+        let map = unsafe { libc::mmap(self.start.as_ptr().cast(), self.len, protection, flags, -1, 0) };
+        if map != libc::MAP_FAILED {
+            // SAFETY: as above. A child that has a copy does not look at it.
+            let _ = unsafe { libc::madvise(map, self.len, libc::MADV_DONTFORK) };
+        }
+    }
+
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }

@@ -41,6 +41,11 @@ impl Provided {
         self.state().core = None;
     }
 
+    /// Lets go of what is mapped of the ring, which has ended what it used it for; the owners keep their memory.
+    pub(crate) fn detach(&self) {
+        self.state().kept.iter().for_each(|memory| memory.detach());
+    }
+
     /// Frees the memory: the kernel has let go of the ring.
     pub(crate) fn free(&self) {
         let kept = mem::take(&mut self.state().kept);

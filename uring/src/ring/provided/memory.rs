@@ -24,6 +24,8 @@ const_assert_eq!(offset_of!(Head, tail), offset_of!(io_uring_buf, resv));
 pub(super) struct Memory {
     /// Absent from forked children.
     entries: ManuallyDrop<Mapping>,
+    /// Whether the entries are memory of the ring's, mapped by its descriptor.
+    is_rings: bool,
     buffers: MmapRaw,
     buffer_len: usize,
     gate: Gate,
@@ -31,12 +33,12 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Takes zeroed `entries` and allocates `nr` buffers of `len` bytes for them.
-    pub(super) fn new(entries: Mapping, nr: u16, len: u32) -> io::Result<Self> {
+    pub(super) fn new(entries: Mapping, is_rings: bool, nr: u16, len: u32) -> io::Result<Self> {
         let too_much = || io::Error::from_raw_os_error(libc::ENOMEM);
         let (nr, buffer_len) = (usize::from(nr), len as usize);
         let total = nr.checked_mul(buffer_len).filter(|total| isize::try_from(*total).is_ok());
         let buffers = MmapRaw::from(MmapOptions::new().len(total.ok_or_else(too_much)?).map_anon()?);
-        Ok(Self { entries: ManuallyDrop::new(entries), buffers, buffer_len, gate: Gate::new()? })
+        Ok(Self { entries: ManuallyDrop::new(entries), is_rings, buffers, buffer_len, gate: Gate::new()? })
     }
 
     /// Bytes that the entries of so many buffers take.
@@ -51,6 +53,14 @@ impl Memory {
     /// Whether this is a forked child, where the entries are absent and the buffers a copy.
     pub(super) fn is_forked(&self) -> bool {
         self.gate.owner().is_wiped()
+    }
+
+    /// Puts other memory where the entries are, if it is the ring's, whose descriptor the mapping holds: the kernel looks
+    /// at them no more, and their owner may still fill some.
+    pub(super) fn detach(&self) {
+        if self.is_rings {
+            self.entries.detach();
+        }
     }
 
     /// Where a buffer starts.

@@ -88,11 +88,11 @@ impl BufRingOptions {
 }
 
 fn own_memory(entries: u16, len: u32) -> io::Result<Memory> {
-    Memory::new(Mapping::own(Memory::entries_len(entries), None)?, entries, len)
+    Memory::new(Mapping::own(Memory::entries_len(entries), None)?, false, entries, len)
 }
 
 fn kernel_memory(fd: BorrowedFd<'_>, group: u16, entries: u16, len: u32) -> io::Result<Memory> {
-    Memory::new(Mapping::provided(fd, group, Memory::entries_len(entries))?, entries, len)
+    Memory::new(Mapping::provided(fd, group, Memory::entries_len(entries))?, true, entries, len)
 }
 
 /// Registers entries that are zero and outlive the registration, or such of the kernel's own.
