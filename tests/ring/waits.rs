@@ -47,6 +47,22 @@ fn a_minimum_wait_ends_with_the_first_completion_once_it_is_over() {
 }
 
 #[test]
+fn a_time_limit_ends_a_minimum_wait_that_is_longer() {
+    let mut ring = ring(4);
+    require!(ring.features().contains(Features::MIN_TIMEOUT), "before 6.12");
+    nops(&mut ring, 0, 1);
+    for minimum in [LONG, Duration::MAX] {
+        let wait = Wait::new().minimum(minimum);
+        for wait in [wait.timeout(SHORT), wait.deadline(monotonic() + SHORT)] {
+            let begin = Instant::now();
+            drop(ring.wait_with(4, &wait).unwrap());
+            assert!(begin.elapsed() < LONG / 2, "{wait:?}");
+        }
+    }
+    assert_eq!(ring.completions().unwrap().count(), 1);
+}
+
+#[test]
 fn limits_that_a_kernel_does_not_have_are_refused() {
     let mut ring = ring(4);
     if ring.features().contains(Features::MIN_TIMEOUT) {

@@ -124,6 +124,17 @@ fn a_minimum_wait_ends_with_the_first_completion_once_it_is_over() {
 }
 
 #[test]
+fn a_time_limit_ends_a_minimum_wait_that_is_longer() {
+    require!(is_new_enough(), "Linux 6.13");
+    let (mut ring, mut waits) = waits(1);
+    let wait = Wait::new().minimum(LONG);
+    for wait in [wait.timeout(SHORT), wait.deadline(now(libc::CLOCK_MONOTONIC) + SHORT)] {
+        waits[0].set(&wait);
+        assert!(wait_out(&mut ring, 1, &waits[0]) < LONG / 2, "{wait:?}");
+    }
+}
+
+#[test]
 fn a_signal_ends_a_wait_whose_mask_lets_it_in_and_no_other() {
     require!(is_new_enough(), "Linux 6.13");
     in_child!(|| {

@@ -89,10 +89,11 @@ impl Core {
         }
         let left = limits.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = limits.time.or(left).map(timespec);
+        let min_wait_usec = limits.minimum_left(left.or_else(|| limits.time_left(self)));
         let arg = io_uring_getevents_arg {
             sigmask: limits.sigmask.map_or(0, |mask| (&raw const *mask).expose_provenance() as u64),
             sigmask_sz: SIGSET_SIZE,
-            min_wait_usec: limits.minimum,
+            min_wait_usec,
             ts: timeout.as_ref().map_or(0, |timeout| (&raw const *timeout).expose_provenance() as u64),
         };
         let (fd, kind) = self.door();
@@ -179,6 +180,33 @@ pub(crate) struct Limits<'a> {
 impl Limits<'_> {
     fn are_none(&self) -> bool {
         self.deadline.is_none() && self.time.is_none() && self.minimum == 0 && self.sigmask.is_none()
+    }
+
+    /// How much is left until the ring's clock ends the wait, where that has to be known.
+    fn time_left(&self, core: &Core) -> Option<Duration> {
+        if self.minimum == 0 { None } else { self.time.map(|time| time.saturating_sub(core.now())) }
+    }
+
+    /// Microseconds until one completion is enough, for a wait that ends after `left`. The kernel looks at the end only
+    /// after them, so a wait that ends before has none.
+    fn minimum_left(&self, left: Option<Duration>) -> u32 {
+        if self.minimum == 0 {
+            return 0;
+        }
+        // What is over past all that the clock can tell never is.
+        let over = self.minimum_over.map(|over| over.saturating_duration_since(Instant::now()));
+        let minimum = over.unwrap_or(Duration::MAX);
+        if left.is_some_and(|left| left <= minimum) {
+            return 0;
+        }
+        // One of none would not say that one completion is enough.
+        u32::try_from(minimum.as_micros()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// Whether the wait ends before its minimum does.
+    pub(crate) fn end_early(&self, core: &Core) -> bool {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        self.minimum > 0 && self.minimum_left(left.or_else(|| self.time_left(core))) == 0
     }
 
     /// Whether the wait has come to its end, with `ready` completions there: with some, the kernel does not say so

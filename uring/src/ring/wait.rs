@@ -59,7 +59,7 @@ impl Wait {
     }
 
     /// Waits for so long, counted in microseconds, for all completions that are asked for, and then for a single one:
-    /// a batch where there are many, and no long wait where there are few. Since 6.12.
+    /// a batch where there are many, and no long wait where there are few. A time limit ends also this. Since 6.12.
     pub fn minimum(self, minimum: Duration) -> Self {
         Self { minimum, ..self }
     }
@@ -110,7 +110,8 @@ enum Next {
 
 impl<S: Submission, C: Completion> Ring<S, C> {
     /// Submits what was pushed and waits until `nr` completions are there, or as many as the completion queue has
-    /// places. One system call does both.
+    /// places. One system call does both. In a ring of [mixed](crate::MixedCqe) completions it is places that are waited
+    /// for: a large one counts as two.
     ///
     /// It waits for whatever posts completions to this ring, also for messages of other rings: with nothing in flight
     /// and nobody to send one, it waits for ever. A signal does not end the wait.

@@ -87,7 +87,10 @@ impl RegisteredWait {
             return Err(Error::invalid("io_uring_enter", "the wait is registered with another ring"));
         }
         let limits = self.options.limits(ring.features())?;
-        limits.registered.set(Some(WaitRegion::offset(self.index)));
+        // What the region says would not end such a wait in time.
+        if !limits.end_early(ring) {
+            limits.registered.set(Some(WaitRegion::offset(self.index)));
+        }
         Ok(limits)
     }
 }
