@@ -24,6 +24,17 @@ fn a_ring_takes_as_many_requests_as_it_has_places_and_gives_the_next_one_back() 
 }
 
 #[test]
+fn the_next_completion_is_there_whether_or_not_an_iterator_was_before_it() {
+    let mut ring = ring(4);
+    assert!(ring.next_completion().is_none());
+    nops(&mut ring, 0, 3);
+    ring.submit().unwrap();
+    assert_eq!(ring.peek().unwrap().map(|cqe| cqe.user_data()), Some(0));
+    let names: Vec<_> = std::iter::from_fn(|| ring.next_completion()).map(|cqe| cqe.user_data()).collect();
+    assert_eq!(names, [0, 1, 2]);
+}
+
+#[test]
 fn a_filled_place_keeps_nothing_of_the_request_before() {
     require!(is_at_least(5, 17), "Linux 5.17");
     let mut ring = ring(1);

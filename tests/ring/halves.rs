@@ -1,5 +1,7 @@
 //! A ring in two halves.
 
+use std::os::fd::AsRawFd;
+
 use tests::kernel::is_at_least;
 use tests::require;
 use uring::op::ring::Nop;
@@ -36,6 +38,17 @@ fn one_thread_submits_while_the_other_takes() {
     let mut whole = submissions.reunite(completions).unwrap();
     whole.push(Nop::new().user_data(7)).unwrap();
     assert_eq!(take(&mut whole, 1), [(7, Ok(0))]);
+}
+
+#[test]
+fn what_was_taken_without_an_iterator_is_given_back_at_once() {
+    let mut whole = ring(4);
+    whole.push(Nop::new()).unwrap();
+    whole.submit().unwrap();
+    let (_submissions, mut completions) = whole.split().unwrap();
+    assert!(completions.next_completion().is_some());
+    let mut fds = [libc::pollfd { fd: completions.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+    assert_eq!(unsafe { libc::poll(fds.as_mut_ptr(), 1, 0) }, 0, "nothing is there any more");
 }
 
 #[test]

@@ -55,6 +55,8 @@ impl<C: Completion> Reap<C> {
         let keeps_ledger = core.ledger().is_some();
         let is_plain = !keeps_ledger && core.setup_flags() & SPECIAL == 0;
         core.gate().usual().set(u64::from(is_plain));
+        // Up to here nothing is there; what comes is seen by whoever takes the next one.
+        core.gate().end().set(cq.position());
         Self {
             sq_head,
             sq_flags: core.sq_word(|off| off.flags),
@@ -279,7 +281,7 @@ impl<C: Completion> Reap<C> {
     #[inline]
     fn refill(&mut self, end: u64) -> bool {
         if end == 0 {
-            // A forked child, or nobody has looked yet.
+            // A forked child.
             return false;
         }
         let tail = self.cq.tail();

@@ -192,7 +192,7 @@ impl<S: Submission, C: Completion> CompletionQueue<S, C> {
     /// As [`Ring::next_completion`].
     #[inline]
     pub fn next_completion(&mut self) -> Option<C> {
-        self.reap.next_completion()
+        self.reap.next_completion().inspect(|_| self.reap.publish())
     }
 
     /// As [`Ring::peek`].
