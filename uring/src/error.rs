@@ -58,6 +58,13 @@ impl Error {
             Some(libc::EBADR) => {
                 "the kernel ran out of memory and lost completions; the ring cannot be trusted any more"
             }
+            Some(libc::EBADFD) => {
+                "the ring is disabled: `enable` it first; one with `single_issuer` cannot be used where io_uring_register \
+                 is forbidden"
+            }
+            Some(libc::EBADF) => "a ring without a descriptor is used in the thread that made it only",
+            Some(libc::EOWNERDEAD) => "the polling thread is gone, and with it the ring: make a new one",
+            Some(libc::EMFILE) => "RLIMIT_NOFILE (ulimit -n) is used up",
             Some(libc::EEXIST) => "the ring is bound to the thread that first used it (`defer_taskrun`)",
             Some(libc::EAGAIN | libc::ENOMEM) => {
                 "the kernel has no memory for requests and none is in flight; try again later"

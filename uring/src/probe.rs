@@ -106,11 +106,11 @@ impl Probe {
 
 #[cold]
 fn refused(error: io::Error) -> Error {
-    Error::kernel(
-        "io_uring_register",
-        error,
-        "the probe was refused: a restricted ring has to allow REGISTER_PROBE",
-    )
+    let hint = match error.raw_os_error() {
+        Some(libc::EPERM | libc::ENOSYS) => "the probe was refused: by a seccomp filter, most likely",
+        _ => "the probe was refused: a restricted ring has to allow REGISTER_PROBE",
+    };
+    Error::kernel("io_uring_register", error, hint)
 }
 
 #[cfg(test)]

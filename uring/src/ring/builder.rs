@@ -114,7 +114,8 @@ impl<'fd, S: Submission, C: Completion> Builder<'fd, S, C> {
 
     /// Binds the ring to the thread that first submits or waits (`IORING_SETUP_SINGLE_ISSUER`, since 6.0). Another
     /// thread gets `EEXIST`, and [`Ring::split`] is refused. Drop the ring in that thread, too: elsewhere it cannot
-    /// wait for requests in flight, says so and leaks.
+    /// wait for requests in flight, says so and leaks. Before it is bound, [messages](crate::op::ring::MsgRing) to it are
+    /// refused as to a ring that is disabled: a wait for 0 completions binds it.
     pub fn single_issuer(self) -> Self {
         self.with(IORING_SETUP_SINGLE_ISSUER)
     }

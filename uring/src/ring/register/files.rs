@@ -63,9 +63,11 @@ fn raw(files: &[FilePlace<'_>]) -> Vec<RawFd> {
 #[cold]
 fn files_refused(error: io::Error) -> Error {
     match error.raw_os_error() {
-        Some(libc::EBADF) => {
-            Error::kernel("io_uring_register", error, "files: one of the descriptors is not open")
-        }
+        Some(libc::EBADF) => Error::kernel(
+            "io_uring_register",
+            error,
+            "files: one of the descriptors is not open, or a ring's",
+        ),
         Some(libc::EINVAL | libc::EOVERFLOW) => Error::kernel(
             "io_uring_register",
             error,

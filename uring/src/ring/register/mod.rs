@@ -117,9 +117,14 @@ impl Core {
     /// Starts a ring that was made disabled.
     pub(crate) fn enable(&self) -> Result<()> {
         // SAFETY: the opcode takes no argument.
-        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null_mut(), 0) }
-            .map(drop)
-            .map_err(|error| Error::kernel("io_uring_register", error, "enabling the ring"))
+        unsafe { self.register(IORING_REGISTER_ENABLE_RINGS, ptr::null_mut(), 0) }.map(drop).map_err(
+            |error| match error.raw_os_error() {
+                Some(libc::EBADFD) => {
+                    Error::kernel("io_uring_register", error, "the ring is enabled already")
+                }
+                _ => refused(error, "enabling the ring"),
+            },
+        )
     }
 
     /// Unregisters what buffers and files there are. Closing the ring does so as well, but only some time
@@ -155,6 +160,7 @@ pub(super) fn refused(error: io::Error, what: &str) -> Error {
             format!("{what}: a ring without a descriptor is used in the thread that made it only")
         }
         Some(libc::EACCES) => format!("{what}: this ring's restrictions do not allow the call"),
+        Some(libc::EPERM | libc::ENOSYS) => format!("{what}: forbidden, by a seccomp filter most likely"),
         _ => what.to_owned(),
     };
     Error::kernel("io_uring_register", error, hint)
