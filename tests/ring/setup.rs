@@ -160,7 +160,16 @@ fn a_ring_without_a_descriptor_works_in_its_thread_and_gives_its_place_back() {
 fn huge_pages_are_used_or_their_lack_is_told() {
     match builder().huge_pages(21).build() {
         Ok(mut ring) => works(&mut ring),
-        Err(error) => assert!(error.to_string().contains("nr_hugepages"), "{error}"),
+        // No other reason is one: where there are huge pages, they are used.
+        Err(error) => {
+            assert_eq!(error.raw_os_error(), Some(libc::ENOMEM));
+            assert!(error.to_string().contains("nr_hugepages"), "{error}");
+        }
+    }
+    for log2 in [8, 64, 255] {
+        let error = builder().huge_pages(log2).build().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+        assert!(error.to_string().contains("of that size"), "{error}");
     }
 }
 

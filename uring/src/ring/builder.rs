@@ -144,7 +144,7 @@ impl<'fd, S: Submission, C: Completion> Builder<'fd, S, C> {
         self
     }
 
-    /// As [`no_mmap`](Self::no_mmap), in huge pages of 2<sup>`log2`</sup> bytes, 21 for the usual ones of 2 MiB: large
+    /// As [`no_mmap`](Self::no_mmap), in whole huge pages of 2<sup>`log2`</sup> bytes, 21 for the usual ones of 2 MiB: large
     /// rings then take one entry of the page table.
     pub fn huge_pages(mut self, log2: u8) -> Self {
         self.request.memory = Memory::Own { huge: Some(log2) };

@@ -57,7 +57,9 @@ impl Mapping {
     /// Memory of this process for the kernel to use: ordinary pages, or huge ones of 2<sup>`huge`</sup> bytes.
     pub(crate) fn own(len: usize, huge: Option<u8>) -> io::Result<Self> {
         let mut options = MmapOptions::new();
-        options.len(len).populate();
+        // Huge pages are advised on and unmapped as whole ones only.
+        let len = huge.map_or(Some(len), |log2| whole(len, log2));
+        options.len(len.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?).populate();
         if huge.is_some() {
             options.huge(huge);
         }
@@ -129,5 +131,22 @@ impl Mapping {
         // SAFETY: `offset` is below the mapping's length (checked above), so the sum stays inside one
         // allocation.
         unsafe { self.start.add(offset) }
+    }
+}
+
+/// Rounds up to whole pages of 2<sup>`log2`</sup> bytes, if there can be such.
+fn whole(len: usize, log2: u8) -> Option<usize> {
+    len.checked_next_multiple_of(1_usize.checked_shl(log2.into())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_pages_are_whole() {
+        assert_eq!(whole(1, 21), Some(2 << 20));
+        assert_eq!(whole(2 << 20, 21), Some(2 << 20));
+        assert_eq!((whole(1, 64), whole(1, 200)), (None, None));
     }
 }

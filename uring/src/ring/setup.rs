@@ -78,8 +78,11 @@ impl Memory {
         let memory = match self {
             Self::Kernel => return Ok(None),
             Self::Own { huge } => Mapping::own(layout.pages(), huge).map_err(|error| {
-                let hint =
-                    if huge.is_some() { "huge pages: vm.nr_hugepages tells how many there are" } else { "" };
+                let hint = match (huge, error.raw_os_error()) {
+                    (Some(_), Some(libc::EINVAL)) => "huge pages: this machine has none of that size",
+                    (Some(_), _) => "huge pages: vm.nr_hugepages tells how many there are",
+                    (None, _) => "",
+                };
                 Error::kernel("mmap", error, hint)
             })?,
             Self::Lent { start, len } => {
