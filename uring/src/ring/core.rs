@@ -285,7 +285,6 @@ impl Drop for Core {
     fn drop(&mut self) {
         let is_forked = self.gate.owner().is_wiped();
         if !is_forked {
-            self.provided.close();
             // A mapping of the descriptor keeps the ring.
             self.provided.detach();
             if let Some(Some(registration)) = self.registration.take() {

@@ -47,6 +47,10 @@ pub(crate) fn try_teardown<S: Submission, C: Completion>(
         return Ok(());
     }
     let ended = quiesce(submit, reap);
+    if ended.is_ok() {
+        // Not in the drop of the core, which has it alone: an owner may just be at it.
+        submit.core.provided.close();
+    }
     // What the kernel's release of the ring has to tell is not over before that: see the drop of `Core`.
     submit.core.tenancy.end(ended.is_err() || submit.core.released.get().is_some());
     ended.inspect_err(|_| {

@@ -18,7 +18,7 @@ pub(crate) struct Provided(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Invariant: while it is here, the ring lives, whose drop takes it away first, under the lock.
+    /// Invariant: while it is here, the ring lives, whose end takes it away before the drop, under the lock.
     core: Option<NonNull<Core>>,
     kept: Vec<Arc<Memory>>,
 }
