@@ -1,12 +1,13 @@
 //! A ring in two halves.
 
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 use tests::kernel::is_at_least;
 use tests::require;
 use uring::op::ring::Nop;
 use uring::ring::Wait;
-use uring::{Cqe32, Ring, Sqe128};
+use uring::{Cqe32, Ring, Sqe128, SqeFlags};
 
 use crate::common::{LONG, pipe, read, ring, take};
 
@@ -80,6 +81,47 @@ fn the_second_half_to_go_ends_what_is_in_flight() {
         std::io::Read::read_exact(&mut { reader }, &mut left).unwrap();
         assert_eq!((byte, &left), ([0], b"x"), "the read was cancelled");
     }
+}
+
+#[test]
+fn a_ring_whose_end_only_its_release_tells_ends_in_whatever_thread_its_last_half_goes() {
+    require!(is_at_least(5, 18), "Linux 5.18");
+    for submissions_last in [true, false] {
+        let mut whole = ring(4);
+        // Registers the descriptor with this thread, which goes on.
+        whole.push(Nop::new().flags(SqeFlags::CQE_SKIP_SUCCESS)).unwrap();
+        whole.submit().unwrap();
+        let (submissions, completions) = whole.split().unwrap();
+        let begin = Instant::now();
+        if submissions_last {
+            drop(completions);
+            std::thread::spawn(move || drop(submissions)).join().unwrap();
+        } else {
+            drop(submissions);
+            std::thread::spawn(move || drop(completions)).join().unwrap();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "the release was waited for in vain");
+    }
+}
+
+#[test]
+fn half_a_ring_works_on_in_the_thread_that_the_other_half_has_left() {
+    let mut whole = ring(4);
+    whole.push(Nop::new().user_data(1)).unwrap();
+    assert_eq!(take(&mut whole, 1), [(1, Ok(0))]);
+    let (mut submissions, mut completions) = whole.split().unwrap();
+    submissions.push(Nop::new().user_data(2)).unwrap();
+    submissions.submit().unwrap();
+    drop(submissions);
+    // Takes the place that was given back.
+    let mut other = ring(4);
+    other.push(Nop::new().user_data(3)).unwrap();
+    assert_eq!(take(&mut other, 1), [(3, Ok(0))]);
+    let names: Vec<_> = completions.wait(1).unwrap().map(|cqe| cqe.user_data()).collect();
+    assert_eq!(names, [2]);
+    drop(completions);
+    other.push(Nop::new().user_data(4)).unwrap();
+    assert_eq!(take(&mut other, 1), [(4, Ok(0))]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ bits! {
     ///
     /// What is in flight in a ring that has had one is known by the kernel's release of the ring only. Drop it in the thread
     /// that first submitted or waited: that keeps a ring until it ends or makes another one, and a drop elsewhere waits for
-    /// it, for half a minute at most.
+    /// it, for half a minute at most. Of a [split](crate::Ring::split) ring it is enough that one half is dropped there.
     CQE_SKIP_SUCCESS = IOSQE_CQE_SKIP_SUCCESS,
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::mem::{self, ManuallyDrop};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use uring_sys::{
@@ -219,6 +219,16 @@ impl Core {
         }
         // A restricted ring may refuse to register descriptors, and to take them back.
         if self.restrictions.get().is_some() { None } else { Registration::new(self.descriptor()?) }
+    }
+
+    /// Gives back what is registered with the calling thread, which may outlive the ring and would keep it.
+    pub(super) fn leave_thread(&self) {
+        if let Some(Some(registration)) = self.registration.get()
+            && registration.is_mine()
+        {
+            self.door_thread.store(NO_THREAD, Ordering::Relaxed);
+            registration.release(self.descriptor());
+        }
     }
 
     /// What is in flight, where the kernel has to be told what to cancel.

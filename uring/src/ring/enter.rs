@@ -36,7 +36,7 @@ impl Core {
         let registration = self.registration.get_or_init(|| self.prepare());
         match registration.as_ref().or(self.door.registered()) {
             // The first time: from the next one on `door` knows.
-            Some(entry) if entry.thread() == thread::current() => {
+            Some(entry) if entry.is_mine() => {
                 self.door_index.store(entry.index(), Ordering::Relaxed);
                 self.door_thread.store(entry.thread(), Ordering::Relaxed);
                 (entry.index().cast_signed(), IORING_ENTER_REGISTERED_RING)

@@ -42,8 +42,8 @@ pub(super) fn wait(reader: &OwnedFd) -> bool {
                 // Nothing can be done about a failure to say it.
                 let _ = writeln!(
                     io::stderr(),
-                    "uring: the kernel still has the ring {} s after its end: somebody else has its descriptor, or \
-                     its requests do not end; their memory is the kernel's",
+                    "uring: the kernel still has the ring {} s after its end: somebody else has its descriptor, as the \
+                     thread does that first used it, or its requests do not end; their memory is the kernel's",
                     PATIENCE.as_secs()
                 );
                 return false;

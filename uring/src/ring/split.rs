@@ -136,6 +136,7 @@ impl<S: Submission, C: Completion> Drop for SubmissionQueue<S, C> {
         let submit = unsafe { ManuallyDrop::take(&mut self.submit) };
         if submit.check().is_ok() {
             // In a forked child the other half and its lock are the parent's.
+            submit.core.leave_thread();
             leave(&self.shared, |left| left.submit = Some(submit));
         }
     }
@@ -210,6 +211,7 @@ impl<S: Submission, C: Completion> Drop for CompletionQueue<S, C> {
         // SAFETY: taken once, here: `reunite` never drops a half.
         let reap = unsafe { ManuallyDrop::take(&mut self.reap) };
         if !reap.is_forked() {
+            reap.core.leave_thread();
             leave(&self.shared, |left| left.reap = Some(reap));
         }
     }

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uring_sys::{
@@ -52,6 +52,8 @@ pub(crate) struct Registration {
     table: Arc<Table>,
     thread: u64,
     index: u32,
+    /// Whether the entry was given back, and may be another ring's.
+    is_released: AtomicBool,
 }
 
 impl Registration {
@@ -72,7 +74,13 @@ impl Registration {
         let done = unsafe {
             io_uring_register(fd.as_raw_fd(), IORING_REGISTER_RING_FDS, (&raw mut update).cast(), 1)
         };
-        (done == 1).then(|| Self { table, thread: name(), index: update.offset })
+        (done == 1).then(|| Self::of(table, update.offset))
+    }
+
+    /// Whether the calling thread may enter by the index.
+    pub(super) fn is_mine(&self) -> bool {
+        // Only this thread gives it back before the ring's end.
+        self.thread == current() && !self.is_released.load(Ordering::Relaxed)
     }
 
     /// The thread that may enter by the index, and no other.
@@ -87,11 +95,18 @@ impl Registration {
     /// Takes over a descriptor that the kernel has registered with the calling thread as it made the ring.
     pub(crate) fn adopt(index: u32) -> Self {
         let table = TABLE.try_with(Arc::clone).unwrap_or_default();
-        Self { table, thread: name(), index }
+        Self::of(table, index)
+    }
+
+    fn of(table: Arc<Table>, index: u32) -> Self {
+        Self { table, thread: name(), index, is_released: AtomicBool::new(false) }
     }
 
     /// Gives the entry back, by a descriptor where there is one, or leaves it to its thread.
     pub(crate) fn release(&self, fd: Option<BorrowedFd<'_>>) {
+        if self.is_released.swap(true, Ordering::Relaxed) {
+            return;
+        }
         if self.thread == current() {
             match fd {
                 Some(fd) => unregister(fd.as_raw_fd(), 0, self.index),
