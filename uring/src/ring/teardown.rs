@@ -93,11 +93,7 @@ fn count_down<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut R
 /// Waits for a request that starts when all others have ended (`IOSQE_IO_DRAIN`): how many completions each of them
 /// has, and whether other rings have sent some, does not matter.
 fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) -> io::Result<()> {
-    let mut targets = Targets::of(reap);
-    while targets.cancel(submit) {
-        enter(submit, Instant::now() + PATIENCE)?;
-        reap.iter().for_each(drop);
-    }
+    cancel(submit, reap)?;
     if submit.sends_without_copies && submit.core.loses_count_of_notifications() {
         // The marker would never start.
         return submit.core.await_release();
@@ -115,6 +111,26 @@ fn drain<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C
     }
     // A ring with requests that post nothing takes no such marker.
     submit.core.await_release()
+}
+
+/// Asks to end what is in flight. Without a ledger one request does it; with one it is asked as long as that ends something:
+/// of requests that share a name, a request to cancel may find the same one again and again.
+fn cancel<S: Submission, C: Completion>(submit: &mut Submit<S>, reap: &mut Reap<C>) -> io::Result<()> {
+    let (mut left, mut give_up_at) = (usize::MAX, Instant::now());
+    loop {
+        let mut targets = Targets::of(reap);
+        let now_left = reap.core.ledger().map_or(0, |ledger| ledger.outstanding().len());
+        if now_left < left {
+            (left, give_up_at) = (now_left, Instant::now() + PATIENCE);
+        }
+        while targets.cancel(submit) {
+            enter(submit, Instant::now() + PATIENCE)?;
+            reap.iter().for_each(drop);
+        }
+        if left == 0 || Instant::now() >= give_up_at {
+            return Ok(());
+        }
+    }
 }
 
 /// Submits a request that starts when all others have ended, and waits for its completion, or leaves it to the kernel to
