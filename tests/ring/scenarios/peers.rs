@@ -50,7 +50,7 @@ const BUGS: [(&str, &[&str]); 14] = [
         "ring/scenarios/peers.rs::a_refused_request_leaves_none_behind",
     ]),
     ("crosvm, uring.rs:829. A difference of indices saturates, and is 0 once they have wrapped.", &[
-        "../uring/src/ring/simulated.rs::indices_that_pass_2_to_the_32_lose_and_double_nothing",
+        "../uring/src/ring/simulated/queues.rs::indices_that_pass_2_to_the_32_lose_and_double_nothing",
     ]),
     ("crosvm, uring.rs:142. The test for a full queue compares indices that run on, and never fires.", &[
         "ring/entries.rs::a_ring_takes_as_many_requests_as_it_has_places_and_gives_the_next_one_back",

@@ -85,7 +85,16 @@ impl Core {
         request: &Request<'_>,
     ) -> Result<(Arc<Self>, Sq<S>, Cq<C>)> {
         let gate = Gate::new().map_err(map_error)?;
-        let Made { door, params, memory } = request.setup()?;
+        Self::of(gate, request, request.setup()?)
+    }
+
+    /// As [`new`](Self::new), of a ring that is made.
+    pub(super) fn of<S: Submission, C: Completion>(
+        gate: Gate,
+        request: &Request<'_>,
+        made: Made,
+    ) -> Result<(Arc<Self>, Sq<S>, Cq<C>)> {
+        let Made { door, params, memory } = made;
         if params.features & IORING_FEAT_CQE_SKIP != 0 {
             file::note_places();
         }

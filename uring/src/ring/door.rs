@@ -1,6 +1,10 @@
 //! What a ring is entered by.
 
+#[cfg(test)]
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+#[cfg(test)]
+use std::sync::Arc;
 
 use uring_sys::IORING_REGISTER_USE_REGISTERED_RING;
 
@@ -11,6 +15,15 @@ use super::thread::{self, Registration};
 pub(crate) enum Door {
     Open(OwnedFd),
     Registered(Registration),
+    #[cfg(test)]
+    Simulated(Arc<dyn Kernel>),
+}
+
+/// A kernel of a test's own.
+#[cfg(test)]
+pub(crate) trait Kernel: std::fmt::Debug + Send + Sync {
+    /// As `io_uring_enter`; a wait that would never end fails by `ETIME`, whether it has limits or not.
+    fn enter(&self, to_submit: u32, min_complete: u32, flags: u32) -> io::Result<u32>;
 }
 
 /// What no ring is entered by: the kernel answers `EBADF`. By -1 it would take some register operations for ones
@@ -21,14 +34,22 @@ impl Door {
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Open(fd) => Some(fd.as_fd()),
-            Self::Registered(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) fn registered(&self) -> Option<&Registration> {
         match self {
-            Self::Open(_) => None,
             Self::Registered(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn simulated(&self) -> Option<&dyn Kernel> {
+        match self {
+            Self::Simulated(kernel) => Some(&**kernel),
+            _ => None,
         }
     }
 

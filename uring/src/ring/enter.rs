@@ -52,6 +52,10 @@ impl Core {
     /// completions may be there.
     #[inline]
     pub(crate) fn enter(&self, to_submit: u32, min_complete: u32, flags: u32) -> io::Result<u32> {
+        #[cfg(test)]
+        if let Some(kernel) = self.door.simulated() {
+            return kernel.enter(to_submit, min_complete, flags);
+        }
         let (fd, kind) = self.door();
         // SAFETY: the entries before the published tail are complete requests, for whose memory the callers of
         // `Queue::add` and its like have vouched; without EXT_ARG a null signal mask is the absence of one.
@@ -79,6 +83,10 @@ impl Core {
     ) -> io::Result<u32> {
         if limits.are_none() {
             return self.enter(to_submit, min_complete, flags);
+        }
+        #[cfg(test)]
+        if let Some(kernel) = self.door.simulated() {
+            return kernel.enter(to_submit, min_complete, flags);
         }
         if self.features() & IORING_FEAT_EXT_ARG == 0 {
             return self.enter_then_poll(to_submit, min_complete, flags, limits);

@@ -104,6 +104,12 @@ impl Mapping {
         }
     }
 
+    /// The same memory once more, for a ring whose kernel has it and outlives it.
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> Self {
+        Self { start: self.start, len: self.len, _map: None }
+    }
+
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }

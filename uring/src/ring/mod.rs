@@ -18,6 +18,7 @@
 // | `provided` | rings of provided buffers |
 // | `ledger` | what is in flight, for kernels that must be told |
 // | `split`, `teardown`, `release` | two owners, and none |
+// | `simulated` | tests with a kernel of their own: indices that wrap |
 
 mod builder;
 pub(crate) mod core;
@@ -53,6 +54,7 @@ use static_assertions::{assert_impl_all, assert_not_impl_any};
 
 pub use self::builder::Builder;
 use self::core::Core;
+use self::cq::Cq;
 pub use self::layout::Layout;
 pub use self::provided::{BufRing, BufRingOptions, Buffer, Bundle};
 pub use self::reap::Completions;
@@ -60,6 +62,7 @@ use self::reap::Reap;
 pub use self::register::*;
 use self::setup::Request;
 pub use self::split::{CompletionQueue, SubmissionQueue};
+use self::sq::Sq;
 use self::submit::Submit;
 use self::teardown::{teardown, try_teardown};
 pub use self::wait::{Timeout, Wait};
@@ -121,11 +124,15 @@ impl<S: Submission, C: Completion> Ring<S, C> {
     }
 
     pub(crate) fn with(request: &Request<'_>) -> Result<Self> {
-        let (core, sq, cq) = Core::new(request)?;
+        Ok(Self::of(Core::new(request)?))
+    }
+
+    /// A ring of what it consists of.
+    fn of((core, sq, cq): (Arc<Core>, Sq<S>, Cq<C>)) -> Self {
         let (sq_head, cq_head) = (sq.head(), cq.head());
         let submit = Submit::new(core.clone(), sq, cq_head);
         let reap = Reap::new(core, cq, sq_head);
-        Ok(Self { submit, reap })
+        Self { submit, reap }
     }
 
     /// Adds a request, which reaches the kernel with the next submit or wait.
