@@ -269,7 +269,7 @@ unsafe impl Completion for MixedCqe {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Cqe {}
     impl Sealed for super::Cqe32 {}

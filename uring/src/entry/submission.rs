@@ -145,7 +145,7 @@ unsafe impl Submission for MixedSqe {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Sqe {}
     impl Sealed for super::Sqe128 {}

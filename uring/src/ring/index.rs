@@ -2,11 +2,17 @@
 //!
 //! Ring indices run freely over all of `u32` and wrap; distances are taken with `wrapping_sub`, and only
 //! the queue that owns a mask turns an index into a position.
+//!
+//! Every ordering that the two queues need is here, and `models` shows that none of them may be weaker.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
+#[cfg(not(all(test, loom)))]
+use std::sync::atomic::{AtomicU32, fence};
 
 use super::mapping::Mapping;
+#[cfg(all(test, loom))]
+use super::models::{AtomicU32, fence};
 
 /// One shared counter or flag word.
 ///
@@ -45,10 +51,25 @@ impl Index {
         self.atomic().load(Ordering::Acquire)
     }
 
-    /// Reads a word that orders nothing: flags, or a counter that only this side writes.
+    /// Reads a word that orders nothing: flags, a counter that only this side writes, or one that is only counted by.
     #[inline]
     pub(crate) fn peek(&self) -> u32 {
         self.atomic().load(Ordering::Relaxed)
+    }
+
+    /// Reads flags that the kernel writes before it looks once more at what was [published](Self::publish) before
+    /// this call: with a full fence between the two on either side, one sees the other. Pairs with the kernel's
+    /// `smp_mb__after_atomic`.
+    #[inline]
+    pub(crate) fn peek_fenced(&self) -> u32 {
+        fence(Ordering::SeqCst);
+        self.peek()
+    }
+
+    /// Writes a word that orders nothing: flags of ours, or a counter that the kernel does not look at by itself.
+    #[inline]
+    pub(crate) fn set(&self, value: u32) {
+        self.atomic().store(value, Ordering::Relaxed);
     }
 
     /// Advances a counter of ours: the kernel sees every earlier access of ours as done once it sees

@@ -18,7 +18,7 @@
 // | `provided` | rings of provided buffers |
 // | `ledger` | what is in flight, for kernels that must be told |
 // | `split`, `teardown`, `release` | two owners, and none |
-// | `simulated` | tests with a kernel of their own: indices that wrap |
+// | `simulated`, `models` | tests with a kernel of their own: indices that wrap, and orderings |
 
 mod builder;
 pub(crate) mod core;
@@ -29,12 +29,14 @@ pub(crate) mod index;
 mod layout;
 mod ledger;
 mod mapping;
+#[cfg(all(test, loom))]
+mod models;
 mod provided;
 pub(crate) mod reap;
 pub(crate) mod register;
 mod release;
 pub(crate) mod setup;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod simulated;
 mod sizes;
 pub(crate) mod split;

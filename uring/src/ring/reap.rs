@@ -159,7 +159,7 @@ impl<C: Completion> Reap<C> {
     /// Seen from another thread, completions may run ahead of the count of what was consumed, which is
     /// written last.
     pub(crate) fn in_flight(&self) -> u32 {
-        let in_flight = self.sq_head.observe().wrapping_sub(self.cq.local_head());
+        let in_flight = self.sq_head.peek().wrapping_sub(self.cq.local_head());
         if in_flight > i32::MAX.cast_unsigned() { 0 } else { in_flight }
     }
 

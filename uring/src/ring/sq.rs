@@ -113,7 +113,7 @@ impl<S: Submission> Sq<S> {
         next.local_tail = front + u64::from(left);
         next.double_end = if self.double_end == self.local_tail { next.local_tail } else { 0 };
         if next.rewinds {
-            next.head.publish(front as u32);
+            next.head.set(front as u32);
         }
         next.tail.publish(next.local_tail());
         next.limit.set(front + u64::from(next.entries));
@@ -293,7 +293,7 @@ impl<S: Submission> Sq<S> {
         let is_double_last = self.double_end == self.local_tail;
         self.local_tail = front + u64::from(left);
         self.double_end = if is_double_last { self.local_tail } else { 0 };
-        self.head.publish(front as u32);
+        self.head.set(front as u32);
         self.limit.set(front + u64::from(self.entries));
     }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 use std::thread;
 use std::time::Instant;
 
@@ -212,10 +211,8 @@ impl<S: Submission> Submit<S> {
 
     /// Whether the polling thread sleeps.
     fn needs_wakeup(&self) -> bool {
-        // The thread says that it sleeps and then looks at the tail once more; this side publishes the tail and
-        // then looks whether it sleeps. With a full fence between the two on either side, one sees the other.
-        fence(Ordering::SeqCst);
-        self.sq_flags.peek() & IORING_SQ_NEED_WAKEUP != 0
+        // The thread says that it sleeps and then looks at the tail once more; this side has published the tail.
+        self.sq_flags.peek_fenced() & IORING_SQ_NEED_WAKEUP != 0
     }
 
     /// Waits until the polling thread has consumed an entry, if all places are taken.
@@ -241,7 +238,7 @@ impl<S: Submission> Submit<S> {
 
     /// Places that the kernel has consumed and whose completions it does not know to be taken.
     fn owed(&self) -> u32 {
-        self.sq.head().observe().wrapping_sub(self.cq_head.observe())
+        self.sq.head().peek().wrapping_sub(self.cq_head.peek())
     }
 
     /// Adds a small request of this crate's own.

@@ -77,7 +77,7 @@ impl Registrar<'_> {
         let flags = self.core()?.cq_word(|off| off.flags);
         // Nobody else writes the word: the ring is in no other thread's hands but its half's that takes completions.
         let others = flags.peek() & !IORING_CQ_EVENTFD_DISABLED;
-        flags.publish(if enabled { others } else { others | IORING_CQ_EVENTFD_DISABLED });
+        flags.set(if enabled { others } else { others | IORING_CQ_EVENTFD_DISABLED });
         Ok(())
     }
 
