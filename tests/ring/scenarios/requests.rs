@@ -121,7 +121,7 @@ fn halves_are_owned_and_go_to_any_thread() {
         submissions.submit().unwrap();
     });
     submitting.join().unwrap();
-    // Up to 5.10 what has room may come before what had none.
+    // Before 6.1 what has room may come before what had none.
     let mut names = taking.join().unwrap();
     names.sort_unstable();
     assert_eq!(names, (0..100).collect::<Vec<_>>());

@@ -139,6 +139,9 @@ impl<'fd, S: Submission, C: Completion> Builder<'fd, S, C> {
     }
 
     /// Lays the rings into memory of the process instead of the kernel's (`IORING_SETUP_NO_MMAP`, since 6.5).
+    ///
+    /// Before 6.10 the entries fit into one page, and so do the queues with the completions, be it a
+    /// [huge](Self::huge_pages) one, or the kernel refuses with `EINVAL`.
     pub fn no_mmap(mut self) -> Self {
         self.request.memory = Memory::Own { huge: None };
         self
