@@ -33,7 +33,7 @@ fn one_thread_submits_while_the_other_takes() {
     }
     submissions.submit().unwrap();
     let (mut names, completions) = taker.join().unwrap();
-    // Linux 5.10 lets completions that found no room in after newer ones.
+    // Linux before 6.1 lets completions that found no room in after newer ones.
     names.sort_unstable();
     assert_eq!(names, (0..NR).collect::<Vec<_>>());
     let mut whole = submissions.reunite(completions).unwrap();
